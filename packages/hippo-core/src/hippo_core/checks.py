@@ -1,0 +1,121 @@
+"""Checks of input at the edge, so that every store refuses the same things in the same words."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hippo_core.errors import InvalidInputError
+
+MAX_TEXT_CHARACTERS = 100_000
+"""A longer text is a document, not an episode."""
+
+
+def checked_text(text: object, *, name: str = "text") -> str:
+    """Return `text` if it is a non-blank, encodable string of at most `MAX_TEXT_CHARACTERS` characters.
+
+    Raises:
+        InvalidInputError: the text is not a string, is blank, is too long or holds a lone surrogate (the mark of
+            bytes that were not UTF-8).
+    """
+    if not isinstance(text, str):
+        raise InvalidInputError(f"`{name}` must be a str, not {type(text).__name__}: {_short(text)}. Decode it first.")
+    if not text.strip():
+        raise InvalidInputError(f"`{name}` is empty ({text!r}); give at least one visible character.")
+    if len(text) > MAX_TEXT_CHARACTERS:
+        raise InvalidInputError(
+            f"`{name}` has {len(text):,} characters, more than {MAX_TEXT_CHARACTERS:,}; "
+            "split it into passages and write each one."
+        )
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as exc:
+        raise InvalidInputError(
+            f"`{name}` is not valid Unicode: {text[exc.start]!r} at character {exc.start} cannot be stored as UTF-8; "
+            "decode the bytes with the right encoding, or with errors='replace'."
+        ) from exc
+    return text
+
+
+def checked_time(time: object, *, name: str = "time") -> datetime:
+    """Return `time` if it is a datetime that knows its time zone.
+
+    Raises:
+        InvalidInputError: it is not a datetime, or a naive one.
+    """
+    if not isinstance(time, datetime):
+        raise InvalidInputError(f"`{name}` must be a datetime, not {type(time).__name__}: {_short(time)}.")
+    if time.tzinfo is None or time.utcoffset() is None:
+        raise InvalidInputError(
+            f"`{name}` {time.isoformat()} has no time zone, so its order is unknown; "
+            "pass for instance time.replace(tzinfo=timezone.utc)."
+        )
+    return time
+
+
+def checked_probability(value: float, *, name: str) -> float:
+    """Return `value` as a float if it lies in [0, 1].
+
+    Raises:
+        InvalidInputError: it is not a number in [0, 1].
+    """
+    number = checked_number(value, name=name)
+    if not 0.0 <= number <= 1.0:
+        raise InvalidInputError(f"`{name}` must lie in [0, 1], not {value!r}.")
+    return number
+
+
+def checked_number(value: object, *, name: str) -> float:
+    """Return `value` as a float if it is a finite number.
+
+    Raises:
+        InvalidInputError: it is not a real number, or NaN or infinite.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise InvalidInputError(f"`{name}` must be a number, not {type(value).__name__}: {_short(value)}.")
+    number = float(value)
+    if not math.isfinite(number):
+        raise InvalidInputError(f"`{name}` must be finite, not {number!r}.")
+    return number
+
+
+def checked_k(k: object) -> int:
+    """Return `k` if it is a whole number of at least 1.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise InvalidInputError(f"`k` must be a whole number of at least 1, not {k!r}.")
+    return int(k)
+
+
+def checked_vector(vector: ArrayLike, *, dim: int, name: str = "vector") -> NDArray[np.float32]:
+    """Return `vector` as a float32 array of shape (dim,), scaled to length 1.
+
+    Raises:
+        InvalidInputError: wrong shape, NaN, infinite, or all zero.
+    """
+    try:
+        array = np.asarray(vector, dtype=np.float32)
+    except (TypeError, ValueError) as exc:
+        raise InvalidInputError(f"`{name}` cannot be read as numbers: {_short(vector)}.") from exc
+    if array.shape != (dim,):
+        raise InvalidInputError(f"`{name}` has shape {array.shape}; this store's vectors have shape ({dim},).")
+    if not np.isfinite(array).all():
+        where = int(np.flatnonzero(~np.isfinite(array))[0])
+        raise InvalidInputError(
+            f"`{name}` holds {float(array[where])} at position {where}; every value must be finite."
+        )
+    norm = float(np.linalg.norm(array.astype(np.float64)))
+    if norm == 0.0:
+        raise InvalidInputError(f"`{name}` is all zeros, so it points nowhere; give a vector with a direction.")
+    return (array / np.float32(norm)).astype(np.float32) if abs(norm - 1.0) > 1e-6 else array
+
+
+def _short(value: object, limit: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,113 @@
+"""The operation journal: what was done, by which call, and the row images that can undo it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+JOURNAL_SCHEMA = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE operations(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    time TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    undone_by INTEGER
+);
+CREATE TABLE changes(
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    operation INTEGER NOT NULL,
+    in_table TEXT NOT NULL,
+    row_id INTEGER NOT NULL,
+    record INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    before TEXT
+);
+CREATE INDEX changes_by_operation ON changes(operation);
+CREATE INDEX changes_by_record ON changes(record);
+"""
+"""The tables that every Hippo database has; the first part of a store's first migration."""
+
+Action = Literal["insert", "update", "delete"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One line of a store's history."""
+
+    sequence: int
+    """Position in the journal; grows by every change, across processes."""
+    operation: int
+    """The call that made it; one `write_many` is one operation."""
+    kind: str
+    """The call's name, for instance "write", "delete" or "undo"."""
+    time: datetime
+    """When, by the store's clock; aware."""
+    id: int
+    """The record it touched."""
+    action: Action
+    """What it did to the record, or to a part of it."""
+    undone: bool
+    """Whether a later undo took it back."""
+
+
+def row_image(row: sqlite3.Row) -> str:
+    """Return a row as JSON, blobs in base64."""
+    image: dict[str, Any] = {}
+    for name in row.keys():  # noqa: SIM118 - sqlite3.Row iterates over values
+        value = row[name]
+        image[name] = {"base64": base64.b64encode(value).decode("ascii")} if isinstance(value, bytes) else value
+    return json.dumps(image, ensure_ascii=False)
+
+
+def row_from_image(image: str) -> dict[str, Any]:
+    """Return the columns that `row_image` saw."""
+    return {
+        name: base64.b64decode(value["base64"]) if isinstance(value, dict) else value
+        for name, value in json.loads(image).items()
+    }
+
+
+def standing_operations(connection: sqlite3.Connection, count: int) -> list[int]:
+    """Return the latest `count` operations that changed something and were not undone, newest first."""
+    rows = connection.execute(
+        "SELECT id FROM operations WHERE undone_by IS NULL AND kind NOT IN ('undo', 'restore') "
+        "AND EXISTS (SELECT 1 FROM changes WHERE operation = operations.id) ORDER BY id DESC LIMIT ?",
+        (count,),
+    )
+    return [int(row[0]) for row in rows]
+
+
+def changes_of(connection: sqlite3.Connection, operation: int) -> Sequence[sqlite3.Row]:
+    """Return the changes of one operation, newest first."""
+    return connection.execute(
+        "SELECT in_table, row_id, record, action, before FROM changes WHERE operation = ? ORDER BY sequence DESC",
+        (operation,),
+    ).fetchall()
+
+
+def read_history(connection: sqlite3.Connection, record: int | None, limit: int) -> list[Change]:
+    """Return the latest changes, newest first, of one record or of all."""
+    rows = connection.execute(
+        "SELECT sequence, operation, operations.kind, operations.time, record, action, undone_by "
+        "FROM changes JOIN operations ON operations.id = changes.operation "
+        + ("WHERE record = :record " if record is not None else "")
+        + "ORDER BY sequence DESC LIMIT :limit",
+        {"record": record, "limit": limit},
+    )
+    return [
+        Change(
+            sequence=row["sequence"],
+            operation=row["operation"],
+            kind=row["kind"],
+            time=datetime.fromisoformat(row["time"]).astimezone(UTC),
+            id=row["record"],
+            action=row["action"],
+            undone=row["undone_by"] is not None,
+        )
+        for row in rows
+    ]

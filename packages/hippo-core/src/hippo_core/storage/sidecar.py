@@ -1,0 +1,99 @@
+"""Cache files beside a database: arrays behind a stamp, replaced whole, distrusted on any doubt.
+
+Layout: 8 bytes of magic, 8 bytes of header length, a JSON header, then each array from a multiple of 64 bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MAGIC = b"HIPPOSC1"
+_CHUNK = 1 << 24
+
+
+def write_sidecar(path: str | Path, stamp: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Replace the file at `path`. A reader sees the old file or the new one, never a part.
+
+    Args:
+        path: the cache file.
+        stamp: what identifies the state it caches; JSON types.
+        arrays: named arrays, written in C order.
+
+    Raises:
+        OSError: it cannot be written; the old file is still there.
+    """
+    target = Path(path)
+    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    layout = {
+        name: {"dtype": array.dtype.str, "shape": list(array.shape), "crc32": _crc(array)}
+        for name, array in plain.items()
+    }
+    header = json.dumps({"stamp": dict(stamp), "arrays": layout}).encode("utf-8")
+    partial = target.with_name(target.name + f".partial-{secrets.token_hex(4)}")
+    try:
+        with partial.open("wb") as file:
+            file.write(_MAGIC + len(header).to_bytes(8, "little") + header)
+            for array in plain.values():
+                file.write(b"\0" * (-file.tell() % 64))
+                array.tofile(file)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_sidecar(
+    path: str | Path, *, check_bytes_up_to: int | None = None
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+    """Return the stamp and the arrays, memory-mapped and read-only; None if the file is missing or cannot be trusted.
+
+    Args:
+        path: the cache file.
+        check_bytes_up_to: verify the checksum of arrays of at most this many bytes; None verifies all. A truncated
+            file is noticed in any case.
+    """
+    file = Path(path)
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as handle:
+            if handle.read(8) != _MAGIC:
+                return None
+            length = int.from_bytes(handle.read(8), "little")
+            if length > size:
+                return None
+            header = json.loads(handle.read(length))
+            offset = 16 + length
+            arrays: dict[str, NDArray[Any]] = {}
+            for name, entry in header["arrays"].items():
+                offset += -offset % 64
+                dtype, shape = np.dtype(entry["dtype"]), tuple(entry["shape"])
+                n_bytes = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+                if offset + n_bytes > size:
+                    return None
+                if n_bytes:
+                    array = np.memmap(handle, dtype=dtype, mode="r", offset=offset, shape=shape)
+                else:
+                    array = np.zeros(shape, dtype=dtype)
+                if (check_bytes_up_to is None or n_bytes <= check_bytes_up_to) and _crc(array) != entry["crc32"]:
+                    return None
+                arrays[name] = array
+                offset += n_bytes
+            return dict(header["stamp"]), arrays
+    except (OSError, ValueError, KeyError, TypeError):
+        # Whatever is wrong with a cache, the answer is the same: make it anew
+        return None
+
+
+def _crc(array: NDArray[Any]) -> int:
+    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    crc = 0
+    for start in range(0, flat.size, _CHUNK):
+        crc = zlib.crc32(flat[start : start + _CHUNK].tobytes(), crc)
+    return crc

@@ -1,0 +1,20 @@
+"""An embeddable episodic memory: durable, recalled from part of a cue, with a write gate that explains itself.
+
+`EpisodicStore` is the store, `WriteGate` decides what is worth writing. No language model is needed, and no torch.
+"""
+
+from hippo_episodic.errors import EncoderMismatchError, UnknownIndexError
+from hippo_episodic.gate import WriteGate
+from hippo_episodic.index import VectorIndex, register_index
+from hippo_episodic.store import EpisodicStore
+from hippo_episodic.vectors import VectorTable
+
+__all__ = [
+    "EncoderMismatchError",
+    "EpisodicStore",
+    "UnknownIndexError",
+    "VectorIndex",
+    "VectorTable",
+    "WriteGate",
+    "register_index",
+]

@@ -1,0 +1,95 @@
+"""Episodes to rows and back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from hippo_core import Database, EntitySlots, Episode, Provenance, Salience, Vector, from_jsonable, to_jsonable
+
+
+def normalised(text: str) -> str:
+    """Return `text` in Unicode form NFC with single spaces: what makes two texts identical. Case counts."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def digest(episode: Episode) -> str:
+    """Return what two episodes share exactly when they are one memory: their normalised text and their slots."""
+    parts = [normalised(episode.text), sorted(episode.slots.filled().items())]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8")).hexdigest()
+
+
+def episode_row(episode: Episode, salience: Salience, vector: Vector) -> dict[str, Any]:
+    """Return the columns of table `episodes`, but for the id."""
+    return {
+        "digest": digest(episode),
+        "text": episode.text,
+        "slots": _dump(episode.slots),
+        "salience": _dump(salience),
+        "sketch": None if episode.sketch is None else episode.sketch.astype("<f4").tobytes(),
+        "vector": vector.astype("<f4").tobytes(),
+    }
+
+
+def occurrence_row(id: int, provenance: Provenance, session: str | None) -> dict[str, Any]:
+    """Return the columns of table `occurrences`, but for the id."""
+    return {
+        "episode": id,
+        "source": provenance.source,
+        "doc_id": provenance.doc_id,
+        "session": session,
+        "moment": provenance.time.timestamp(),
+        "provenance": _dump(provenance),
+    }
+
+
+def load_episodes(
+    database: Database, ids: Sequence[int], *, condition: str = "1", parameters: Mapping[str, Any] | None = None
+) -> dict[int, Episode]:
+    """Return the live episodes among `ids`, each with its earliest occurrence that fits the condition.
+
+    Args:
+        database: an open episodic database.
+        ids: episode ids; those that are not held are left out.
+        condition: SQL over the columns of `occurrences`.
+        parameters: values for the condition's named marks.
+    """
+    rows = database.query(
+        "SELECT e.id, e.text, e.slots, e.salience, e.sketch, o.session, o.provenance "
+        "FROM episodes AS e JOIN occurrences AS o ON o.id = ("
+        f"  SELECT id FROM occurrences WHERE episode = e.id AND {condition} ORDER BY moment, id LIMIT 1) "
+        "WHERE e.id IN (SELECT value FROM json_each(:ids))",
+        {"ids": json.dumps([int(id) for id in ids]), **(parameters or {})},
+    )
+    return {int(row["id"]): _episode(row) for row in rows}
+
+
+def load_provenances(database: Database, id: int) -> tuple[Provenance, ...]:
+    """Return all origins of one episode, earliest first."""
+    rows = database.query("SELECT provenance FROM occurrences WHERE episode = ? ORDER BY moment, id", (id,))
+    return tuple(from_jsonable(Provenance, json.loads(row["provenance"])) for row in rows)
+
+
+def vector_of(blob: bytes) -> Vector:
+    """Return the vector that a row holds."""
+    return np.frombuffer(blob, dtype="<f4")
+
+
+def _episode(row: sqlite3.Row) -> Episode:
+    return Episode(
+        text=row["text"],
+        slots=from_jsonable(EntitySlots, json.loads(row["slots"])),
+        provenance=from_jsonable(Provenance, json.loads(row["provenance"])),
+        salience=from_jsonable(Salience, json.loads(row["salience"])),
+        session=row["session"],
+        sketch=None if row["sketch"] is None else vector_of(row["sketch"]),
+    )
+
+
+def _dump(record: object) -> str:
+    return json.dumps(to_jsonable(record), ensure_ascii=False)

@@ -1,0 +1,143 @@
+"""What happens inside the transaction of a write: merging, novelty, the gate, the rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from hippo_core import Episode, Provenance, Receipt, Salience, Transaction, from_jsonable, to_jsonable
+from numpy.typing import NDArray
+
+from hippo_episodic.gate import WriteGate
+from hippo_episodic.index import VectorIndex
+from hippo_episodic.rows import digest, episode_row, occurrence_row
+from hippo_episodic.vectors import nearest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An episode on its way in."""
+
+    episode: Episode
+    vector: NDArray[np.float32]
+    """Unit row, shape (dim,)."""
+    occurrences: tuple[tuple[Provenance, str | None], ...]
+    """Where and in which session it was said."""
+
+    @classmethod
+    def of(cls, episode: Episode, vector: NDArray[np.float32]) -> Self:
+        """Return the draft of an episode that was said once."""
+        return cls(episode=episode, vector=vector, occurrences=((episode.provenance, episode.session),))
+
+
+def write_drafts(
+    transaction: Transaction, drafts: Sequence[Draft], *, gate: WriteGate | None, index: VectorIndex
+) -> list[Receipt]:
+    """Merge, gate and insert; return one receipt each, valid once the transaction commits.
+
+    Identical text with identical slots merges: the record gains an occurrence. Similarity alone never merges.
+
+    Args:
+        transaction: an open one.
+        drafts: in the order in which they happened.
+        gate: None writes everything.
+        index: the store's index, caught up with the database.
+    """
+    digests = [digest(draft.episode) for draft in drafts]
+    held = _held(transaction, digests)
+    fresh = _first_positions(digests, held)
+    saliences, accepted = _gated([drafts[i] for i in fresh], gate, index)
+    chosen = [i for i, ok in zip(fresh, accepted, strict=True) if ok]
+    salience_of = dict(zip(fresh, saliences, strict=True))
+    ids = transaction.insert(
+        "episodes", [episode_row(drafts[i].episode, salience_of[i], drafts[i].vector) for i in chosen]
+    )
+    new = {digests[i]: id for i, id in zip(chosen, ids, strict=True)}
+    receipts: list[Receipt] = []
+    occurrences: list[dict[str, object]] = []
+    first = set(fresh)
+    for i, (draft, text_digest) in enumerate(zip(drafts, digests, strict=True)):
+        id = new.get(text_digest, held.get(text_digest))
+        reason = gate.explain(salience_of[i]) if gate is not None and i in first else ""
+        if id is None:
+            salience = salience_of.get(i)
+            receipts.append(
+                Receipt(
+                    status="gated",
+                    id=None,
+                    score=None if salience is None else salience.score,
+                    reason=reason or "the same text was gated earlier in this batch",
+                )
+            )
+            continue
+        occurrences += [occurrence_row(id, provenance, session) for provenance, session in draft.occurrences]
+        if i in first:
+            score = salience_of[i].score if gate is not None else None
+            receipts.append(Receipt(status="stored", id=id, score=score, reason=reason or "no gate: written"))
+        else:
+            _carry_flags(transaction, id, draft.episode.salience)
+            receipts.append(
+                Receipt(status="merged", id=id, reason="identical text and slots; its provenance was added")
+            )
+    transaction.insert("occurrences", occurrences)
+    return receipts
+
+
+def _held(transaction: Transaction, digests: Sequence[str]) -> dict[str, int]:
+    rows = transaction.connection.execute(
+        "SELECT digest, id FROM episodes WHERE digest IN (SELECT value FROM json_each(?))", (json.dumps(digests),)
+    )
+    return {str(row["digest"]): int(row["id"]) for row in rows}
+
+
+def _first_positions(digests: Sequence[str], held: dict[str, int]) -> list[int]:
+    """Return the position of each text that the store does not hold, at its first mention."""
+    seen = set(held)
+    fresh: list[int] = []
+    for i, text_digest in enumerate(digests):
+        if text_digest not in seen:
+            seen.add(text_digest)
+            fresh.append(i)
+    return fresh
+
+
+def _gated(drafts: Sequence[Draft], gate: WriteGate | None, index: VectorIndex) -> tuple[list[Salience], list[bool]]:
+    """Return each draft's salience and whether it is written.
+
+    Novelty is 1 − the highest cosine to a live episode or to an accepted one earlier in the batch.
+    """
+    if gate is None:
+        return [draft.episode.salience for draft in drafts], [True] * len(drafts)
+    if not drafts:
+        return [], []
+    vectors = np.stack([draft.vector for draft in drafts])
+    live_similarity = index.search(vectors, 1)[1][:, 0]
+    accepted_rows = np.zeros_like(vectors)
+    n_accepted = 0
+    saliences: list[Salience] = []
+    accepted: list[bool] = []
+    for i, draft in enumerate(drafts):
+        earlier = nearest(vectors[i : i + 1], accepted_rows[:n_accepted])[0]
+        similarity = max(float(live_similarity[i]), float(earlier), 0.0)
+        flags = draft.episode.salience
+        salience = gate.score(flags.surprise, max(0.0, 1.0 - similarity), flags.reward, flags.pin)
+        saliences.append(salience)
+        accepted.append(gate.writes(salience))
+        if accepted[-1]:
+            accepted_rows[n_accepted] = vectors[i]
+            n_accepted += 1
+    return saliences, accepted
+
+
+def _carry_flags(transaction: Transaction, id: int, flags: Salience) -> None:
+    """Let a repeated experience keep a pin or a reward that only the repetition had."""
+    if not (flags.pin or flags.reward):
+        return
+    row = transaction.connection.execute("SELECT salience FROM episodes WHERE id = ?", (id,)).fetchone()
+    old = from_jsonable(Salience, json.loads(row["salience"]))
+    new = replace(old, pin=old.pin or flags.pin, reward=old.reward or flags.reward)
+    if new != old:
+        transaction.update("episodes", id, {"salience": json.dumps(to_jsonable(new), ensure_ascii=False)})
