@@ -76,7 +76,10 @@ def checked_number(value: object, *, name: str) -> float:
     """
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise InvalidInputError(f"`{name}` must be a number, not {type(value).__name__}: {_short(value)}.")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError as exc:
+        raise InvalidInputError(f"`{name}` must fit a float, which {_short(value)} does not.") from exc
     if not math.isfinite(number):
         raise InvalidInputError(f"`{name}` must be finite, not {number!r}.")
     return number
@@ -88,9 +91,18 @@ def checked_k(k: object) -> int:
     Raises:
         InvalidInputError: it is not.
     """
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise InvalidInputError(f"`k` must be a whole number of at least 1, not {k!r}.")
-    return int(k)
+    return checked_count(k, name="k")
+
+
+def checked_count(count: object, *, name: str) -> int:
+    """Return `count` if it is a whole number of at least 1.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
+        raise InvalidInputError(f"`{name}` must be a whole number of at least 1, not {count!r}.")
+    return int(count)
 
 
 def checked_vector(vector: ArrayLike, *, dim: int, name: str = "vector") -> NDArray[np.float32]:
@@ -100,7 +112,8 @@ def checked_vector(vector: ArrayLike, *, dim: int, name: str = "vector") -> NDAr
         InvalidInputError: wrong shape, NaN, infinite, or all zero.
     """
     try:
-        array = np.asarray(vector, dtype=np.float32)
+        with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is refused below
+            array = np.asarray(vector, dtype=np.float32)
     except (TypeError, ValueError) as exc:
         raise InvalidInputError(f"`{name}` cannot be read as numbers: {_short(vector)}.") from exc
     if array.shape != (dim,):
@@ -113,7 +126,8 @@ def checked_vector(vector: ArrayLike, *, dim: int, name: str = "vector") -> NDAr
     norm = float(np.linalg.norm(array.astype(np.float64)))
     if norm == 0.0:
         raise InvalidInputError(f"`{name}` is all zeros, so it points nowhere; give a vector with a direction.")
-    return (array / np.float32(norm)).astype(np.float32) if abs(norm - 1.0) > 1e-6 else array
+    # Divided in float64: the length of a vector of large float32 values does not fit float32
+    return (array.astype(np.float64) / norm).astype(np.float32) if abs(norm - 1.0) > 1e-6 else array
 
 
 def _short(value: object, limit: int = 60) -> str:

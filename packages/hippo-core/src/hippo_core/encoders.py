@@ -136,7 +136,9 @@ class SentenceEncoder:
         self._model: Any = SentenceTransformer(location, device=device)
         self._name = f"sentence-{model}" if model is not None else "sentence-all-MiniLM-L6-v2"
         self._batch_size = batch_size
-        self._dim = int(self._model.get_embedding_dimension())
+        # Releases before 5.2 know the old name only; later ones warn about it
+        width = getattr(self._model, "get_embedding_dimension", None) or self._model.get_sentence_embedding_dimension
+        self._dim = int(width())
 
     @property
     def dim(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from hippo_core.errors import InvalidInputError
 from hippo_core.jsonable import to_jsonable
 from hippo_core.provenance import Clock, utc_now
 
@@ -42,15 +43,21 @@ class EventLog:
             OSError: the file cannot be written.
         """
         event = {"time": self._clock().isoformat(), "kind": kind, "package": package, "payload": to_jsonable(payload)}
-        line = json.dumps(event, ensure_ascii=False) + "\n"
+        try:
+            line = (json.dumps(event, ensure_ascii=False) + "\n").encode("utf-8")
+        except UnicodeEncodeError as exc:
+            raise InvalidInputError(f"The event {kind!r} holds text that is not valid Unicode: {exc}.") from exc
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # O_APPEND and one write call keep lines of several processes apart
         with self.path.open("ab", buffering=0) as file:
-            file.write(line.encode("utf-8"))
+            file.write(line)
 
     def read(self) -> list[dict[str, object]]:
-        """Return all events, oldest first; an empty list where there is no file yet."""
+        """Return all events, oldest first; an empty list where there is no file yet.
+
+        A last line that is not complete, because another process is writing it, is left for the next call.
+        """
         if not self.path.exists():
             return []
-        with self.path.open(encoding="utf-8") as file:
-            return [json.loads(line) for line in file if line.strip()]
+        *lines, _ = self.path.read_bytes().split(b"\n")
+        return [json.loads(line) for line in lines if line.strip()]

@@ -39,7 +39,11 @@ def to_jsonable(value: object) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, np.ndarray):
-        array = np.ascontiguousarray(value, dtype="<f4")
+        if value.dtype.kind != "f":
+            raise InvalidInputError(
+                f"An array of {value.dtype} has no JSON form: arrays are written as float32. Use .tolist()."
+            )
+        array = np.ascontiguousarray(value, dtype="<f4").reshape(value.shape)
         return {"shape": list(array.shape), "float32": base64.b64encode(array.tobytes()).decode("ascii")}
     if isinstance(value, np.generic):
         return value.item()
@@ -60,54 +64,81 @@ def from_jsonable(kind: type[R], data: object) -> R:
     """Build a record of class `kind` from what `to_jsonable` made of it.
 
     Args:
-        kind: a Hippo record class, for instance `Episode`.
+        kind: a Hippo record class, for instance `Episode` or `Hit[Episode]`.
         data: parsed JSON.
 
     Raises:
         InvalidInputError: an unknown or missing field, or a value of the wrong type; names the field.
     """
+    record: Any = get_origin(kind) or kind
+    # What the type variables of a generic record stand for, as in Hit[Episode]
+    bound = dict(zip(getattr(record, "__parameters__", ()), get_args(kind), strict=False))
     if not isinstance(data, dict):
-        raise InvalidInputError(f"{kind.__name__} must be a JSON object, not {type(data).__name__}: {data!r:.80}.")
+        raise InvalidInputError(f"{record.__name__} must be a JSON object, not {type(data).__name__}: {data!r:.80}.")
     data = cast("dict[str, Any]", data)
-    hints = get_type_hints(kind)
-    known = {field.name for field in fields(cast("Any", kind))}
+    hints = get_type_hints(record)
+    known = {field.name for field in fields(record)}
     unknown = sorted(set(data) - known)
     if unknown:
         raise InvalidInputError(
-            f"{kind.__name__} has no field {unknown[0]!r}; its fields are {', '.join(sorted(known))}."
+            f"{record.__name__} has no field {unknown[0]!r}; its fields are {', '.join(sorted(known))}."
         )
+    parts: dict[str, Any] = {}
+    for name, part in data.items():
+        try:
+            parts[name] = _build(bound.get(hints[name], hints[name]), part)
+        except (TypeError, ValueError, KeyError) as exc:
+            raise InvalidInputError(f"{record.__name__}.{name}: {exc}") from exc
     try:
-        return kind(**{name: _build(hints[name], part) for name, part in data.items()})
+        return record(**parts)
     except TypeError as exc:
-        raise InvalidInputError(f"{kind.__name__} cannot be built from {sorted(data)}: {exc}.") from exc
+        raise InvalidInputError(f"{record.__name__} cannot be built from {sorted(data)}: {exc}.") from exc
 
 
 def _build(hint: Any, data: Any) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
-    if data is None:
-        return None
     if origin in (Union, types.UnionType):
-        return _build(next(choice for choice in arguments if choice is not type(None)), data)
-    if origin is Literal or hint is Any:
+        choices = [choice for choice in arguments if choice is not type(None)]
+        if data is None and len(choices) < len(arguments):
+            return None
+        return _build(choices[0], data) if len(choices) == 1 else _plain(tuple(choices), data)
+    if hint is Any or isinstance(hint, TypeVar):
+        return data
+    if origin is Literal:
+        if data not in arguments:
+            raise InvalidInputError(f"{data!r:.80} is none of {', '.join(map(repr, arguments))}.")
         return data
     if hint is datetime:
-        try:
-            return datetime.fromisoformat(data)
-        except (TypeError, ValueError) as exc:
-            raise InvalidInputError(f"{data!r} is not an ISO 8601 time.") from exc
+        return datetime.fromisoformat(_plain(str, data))
     if origin is np.ndarray:
-        return np.frombuffer(base64.b64decode(data["float32"]), dtype="<f4").reshape(data["shape"])
+        array = _plain(dict, data)
+        return np.frombuffer(base64.b64decode(array["float32"], validate=True), dtype="<f4").reshape(array["shape"])
     if origin is tuple:
         inner = arguments[0]
-        return tuple(_build(inner, part) for part in data)
-    if isinstance(hint, type) and is_dataclass(hint):
+        return tuple(_build(inner, part) for part in _plain(list, data))
+    if origin is not None and issubclass(origin, Mapping):
+        return {name: _build(arguments[1], part) for name, part in _plain(dict, data).items()}
+    if is_dataclass(origin or hint):
         return from_jsonable(hint, data)
+    return _plain(hint, data)
+
+
+def _plain(kind: Any, data: Any) -> Any:
+    """Return `data` if it is of a plain type; a whole number is a float too, a bool is neither."""
+    kinds: tuple[type, ...] = kind if isinstance(kind, tuple) else (kind,)
+    wider = (*kinds, int) if float in kinds else kinds
+    if not isinstance(data, wider) or (isinstance(data, bool) and bool not in kinds):
+        names = " or ".join(each.__name__ for each in kinds)
+        raise InvalidInputError(f"expected {names}, not {type(data).__name__}: {data!r:.80}.")
     return data
 
 
 def _is_default(field: Field[Any], value: object) -> bool:
     if field.default is not MISSING:
         return value is field.default or (type(value) is type(field.default) and value == field.default)
-    if field.default_factory is not MISSING and is_dataclass(value):
-        return value == field.default_factory()
-    return isinstance(value, dict) and not value
+    # Not for a default such as the present time, which a later reader would make anew
+    return (
+        field.default_factory is not MISSING
+        and (is_dataclass(value) or isinstance(value, Mapping))
+        and value == field.default_factory()
+    )

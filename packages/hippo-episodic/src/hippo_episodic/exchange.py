@@ -79,7 +79,7 @@ def read_lines(path: str | Path, *, dim: int) -> list[Exported]:
                 raise InvalidInputError(f"its vector has shape {entry.vector.shape}, or is not finite")
         except (ValueError, KeyError, TypeError) as exc:
             raise InvalidInputError(
-                f"Line {number} of {str(path)!r} is broken: {exc} Nothing was imported; mend or remove the line."
+                f"{str(path)!r}, line {number}: {exc} Nothing was imported; mend or remove the line."
             ) from exc
         exported.append(entry)
     return exported

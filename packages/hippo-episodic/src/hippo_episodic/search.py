@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ _ORIGINS = ("source", "doc_id")
 _WORD = re.compile(r"\w+", re.UNICODE)
 _STOP_WORDS = frozenset(
     # Function words: they are in most texts, so that matching them costs time and tells nothing
-    "a an and are as at be been but by can could did do does for from had has have he her his how i in is it its "  # noqa: SIM905 - a list of 60 quoted words would be harder to read
+    "a an and are as at be been but by can could did do does for from had has have he her his how i in is it its "
     "me my of on or our she should so than that the their them then there these they this those to was we were what "
     "when where which who whom whose why will with would you your".split()
 )
@@ -80,9 +79,12 @@ class RecallFilter:
         sql = f"SELECT id FROM episodes WHERE id IN (SELECT episode FROM occurrences WHERE {condition})"
         slots = {name: value for name, value in (self.where or {}).items() if name not in _ORIGINS}
         for number, (name, value) in enumerate(slots.items()):
-            path = name if name in SLOT_NAMES else f"extras.{json.dumps(name)}"
-            values |= {f"path{number}": f"$.{path}", f"value{number}": value}
-            sql += f" AND json_extract(slots, :path{number}) = :value{number} COLLATE NOCASE"
+            values |= {f"name{number}": name, f"value{number}": value}
+            part = "$" if name in SLOT_NAMES else "$.extras"
+            sql += (
+                f" AND EXISTS (SELECT 1 FROM json_each(slots, '{part}')"
+                f" WHERE key = :name{number} AND value = :value{number} COLLATE NOCASE)"
+            )
         return sql, values
 
     def allowed(self, database: Database) -> Ids | None:

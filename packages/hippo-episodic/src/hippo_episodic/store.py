@@ -44,7 +44,8 @@ from hippo_episodic.writing import Draft, write_drafts
 
 
 class EpisodicStore:
-    """A durable memory of episodes in one SQLite file; a `MemoryStore[Episode]` with every capability but replay.
+    """A durable memory of episodes in one SQLite file; a `MemoryStore[Episode]` that also supports provenance,
+    snapshot, undo, verify and export.
 
     A receipt is returned after the commit: the row is on disk. Several threads and processes may use one file; each
     sees what the others committed before it answers. The files beside the database are caches and may be deleted.
@@ -55,6 +56,7 @@ class EpisodicStore:
         gate: decides what is worth writing; None writes everything.
         index: "exact" or "hnsw", or another registered name. Choose freely at each opening.
         lexical_weight: share of shared words (BM25) in the ranking of text cues, in [0, 1]; the rest is cosine.
+            The default was chosen on HotpotQA training questions, where 0.2 to 0.7 differ by less than two points.
         events: where each gate decision is logged; None logs nothing.
         clock: the present, for provenance given as a word and for the history.
 
@@ -79,7 +81,7 @@ class EpisodicStore:
         encoder: Encoder | None = None,
         gate: WriteGate | None = None,
         index: str = "exact",
-        lexical_weight: float = 0.5,
+        lexical_weight: float = 0.4,
         events: EventLog | None = None,
         clock: Clock = utc_now,
     ) -> None:
@@ -259,7 +261,7 @@ class EpisodicStore:
         Raises:
             UnknownIdError: the store does not hold it.
         """
-        episodes = load_episodes(self._database, [id])
+        episodes = load_episodes(self._database, [id]) if _may_be_held(id) else {}
         if id not in episodes:
             raise UnknownIdError(f"No episode {id!r} in {self.path!r}: it was never written, or was deleted.")
         return episodes[id]
@@ -277,7 +279,7 @@ class EpisodicStore:
 
     def delete(self, ids: int | Sequence[int]) -> int:
         """Delete episodes and return how many there were; ids that are not held are passed over."""
-        wanted = [ids] if isinstance(ids, int) else [int(id) for id in ids]
+        wanted = [int(id) for id in np.atleast_1d(np.asarray(ids)).tolist() if _may_be_held(id)]
         with self._database.transaction("delete") as transaction:
             occurrences = [
                 int(row[0])
@@ -447,3 +449,8 @@ class EpisodicStore:
                 f"The vectors were made by encoder {name!r}, not by {self.encoder.name!r}; open with that encoder, "
                 "or export_jsonl and import_jsonl into a new store, which encodes the texts anew."
             )
+
+
+def _may_be_held(id: int) -> bool:
+    """Return whether SQLite can count that far: a larger id was never given out."""
+    return 0 < id < 2**63

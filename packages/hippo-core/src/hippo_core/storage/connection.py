@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +14,16 @@ from hippo_core.errors import NewerSchemaError, NotADatabaseError, StorageError
 MEMORY = ":memory:"
 
 
-def connect(path: str, *, timeout_s: float) -> sqlite3.Connection:
-    """Open `path` for reading and writing with write-ahead logging and full synchronisation.
+def connect(path: str, *, timeout_s: float, shown_as: str | None = None) -> sqlite3.Connection:
+    """Open `path` for reading and writing with full synchronisation.
 
     `synchronous=FULL` makes a commit survive a power cut, not only the death of the process: the log is synced
     before the commit returns. Several threads may use the connection if they take turns (the caller's lock).
+
+    Args:
+        path: the file, or ":memory:".
+        timeout_s: how long to wait for another writer, in seconds.
+        shown_as: what messages call the file, where it stands for another.
 
     Raises:
         NotADatabaseError: the file holds something else.
@@ -38,19 +44,33 @@ def connect(path: str, *, timeout_s: float) -> sqlite3.Connection:
     try:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
-        if path != MEMORY:
-            _use_write_ahead_log(connection, path)
         connection.execute("PRAGMA synchronous = FULL")
     except BaseException as exc:
         connection.close()
         if isinstance(exc, sqlite3.Error):
-            raise explain(exc, path) from exc
+            raise explain(exc, shown_as or path) from exc
         raise
     return connection
 
 
-def _use_write_ahead_log(connection: sqlite3.Connection, path: str) -> None:
-    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+def use_write_ahead_log(connection: sqlite3.Connection, path: str, *, timeout_s: float) -> None:
+    """Switch the file to write-ahead logging. Call it after `migrate`: it writes to the file, so the file must be ours.
+
+    Raises:
+        StorageError: the file system does not allow it, or another process kept the file locked.
+    """
+    if path == MEMORY:
+        return
+    end = time.monotonic() + timeout_s
+    while True:
+        try:
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            break
+        except sqlite3.OperationalError as exc:
+            # Two processes that make the file together meet here, and SQLite's own timeout does not cover this pragma
+            if "locked" not in str(exc) or time.monotonic() > end:
+                raise explain(exc, path) from exc
+            time.sleep(0.005)
     if mode != "wal":
         raise StorageError(
             f"{path!r} does not allow write-ahead logging (it stays in mode {mode!r}), so two processes could not "
@@ -100,34 +120,44 @@ def migrate(connection: sqlite3.Connection, path: str, *, kind: str, migrations:
         NewerSchemaError: it has had more migrations than this code knows.
     """
     with explained(path):
+        # An up-to-date file needs no lock, so a long write of another process keeps nobody from opening it
+        if _checked_version(connection, path, kind=kind, newest=len(migrations)) == len(migrations):
+            return
         connection.execute("BEGIN IMMEDIATE")
     try:
         with explained(path):
-            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-            tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            found = None
-            if "meta" in tables:
-                row = connection.execute("SELECT value FROM meta WHERE key = 'kind'").fetchone()
-                found = None if row is None else str(row[0])
-            if tables and found != kind:
-                what = f"a {found} database" if found else "a database of some other program"
-                raise NotADatabaseError(f"{path!r} is {what}, not {kind}; choose another path.")
-            if version > len(migrations):
-                raise NewerSchemaError(
-                    f"{path!r} has schema version {version}, but this {kind} knows only {len(migrations)}; "
-                    f"upgrade {kind}, or open a snapshot from before. Nothing was changed."
-                )
+            version = _checked_version(connection, path, kind=kind, newest=len(migrations))
             for script in migrations[version:]:
                 for statement in split_statements(script):
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {len(migrations)}")
-            if not tables:
-                connection.execute("INSERT INTO meta(key, value) VALUES ('kind', ?)", (kind,))
+            connection.execute("INSERT OR REPLACE INTO meta(key, value) VALUES ('kind', ?)", (kind,))
             connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _checked_version(connection: sqlite3.Connection, path: str, *, kind: str, newest: int) -> int:
+    """Return how many migrations the database has had; raise if it is not of this kind, or newer than `newest`."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        return 0  # new, or an empty database of somebody else's, whose version says nothing about ours
+    found = None
+    if "meta" in tables:
+        row = connection.execute("SELECT value FROM meta WHERE key = 'kind'").fetchone()
+        found = None if row is None else str(row[0])
+    if found != kind:
+        what = f"a {found} database" if found else "a database of some other program"
+        raise NotADatabaseError(f"{path!r} is {what}, not {kind}; choose another path.")
+    if version > newest:
+        raise NewerSchemaError(
+            f"{path!r} has schema version {version}, but this {kind} knows only {newest}; "
+            f"upgrade {kind}, or open a snapshot from before. Nothing was changed."
+        )
+    return version
 
 
 def split_statements(script: str) -> Iterator[str]:
@@ -138,3 +168,5 @@ def split_statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
+    if statement.strip():
+        yield statement

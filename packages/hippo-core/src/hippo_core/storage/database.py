@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hippo_core.checks import checked_count
 from hippo_core.errors import InvalidInputError, NotADatabaseError, StorageError, StoreClosedError
 from hippo_core.provenance import Clock, utc_now
 from hippo_core.storage import journal
-from hippo_core.storage.connection import MEMORY, connect, explained, migrate
+from hippo_core.storage.connection import MEMORY, connect, explained, migrate, use_write_ahead_log
 from hippo_core.storage.journal import JOURNAL_SCHEMA, Change
 
 _PLAIN_TABLES = (
@@ -69,6 +70,7 @@ class Database:
         self._connection: sqlite3.Connection | None = connect(self.path, timeout_s=timeout_s)
         try:
             migrate(self._connection, self.path, kind=kind, migrations=self._migrations)
+            use_write_ahead_log(self._connection, self.path, timeout_s=timeout_s)
             if self.meta("generation") is None:
                 with self.transaction("create") as transaction:
                     if self.meta("generation") is None:  # another process may have been first
@@ -163,10 +165,9 @@ class Database:
         The undo is an operation itself, so other processes and caches follow it; it cannot be undone.
 
         Raises:
-            InvalidInputError: `count` below 1.
+            InvalidInputError: `count` is not a whole number of at least 1.
         """
-        if count < 1:
-            raise InvalidInputError(f"`count` must be at least 1, not {count!r}.")
+        count = checked_count(count, name="count")
         with self.transaction("undo") as transaction:
             transaction.defer_foreign_keys()
             operations = journal.standing_operations(self.connection, count)
@@ -221,11 +222,13 @@ class Database:
         source = Path(path)
         if not source.is_file():
             raise StorageError(f"There is no snapshot at {str(source)!r}; check the path.")
+        if source.stat().st_size == 0:  # to SQLite an empty file is a database without tables
+            raise NotADatabaseError(f"The snapshot {str(source)!r} is an empty file. Nothing was changed.")
         with tempfile.TemporaryDirectory(prefix="hippo-restore-") as folder:
             # A copy, so that the check and the migration leave the snapshot as it is
             copy_path = Path(folder) / "snapshot.db"
             shutil.copyfile(source, copy_path)
-            copy = connect(str(copy_path), timeout_s=self._timeout_s)
+            copy = connect(str(copy_path), timeout_s=self._timeout_s, shown_as=str(source))
             try:
                 migrate(copy, str(source), kind=self.kind, migrations=self._migrations)
                 with explained(str(source)):

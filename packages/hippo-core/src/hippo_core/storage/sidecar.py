@@ -1,6 +1,7 @@
 """Cache files beside a database: arrays behind a stamp, replaced whole, distrusted on any doubt.
 
-Layout: 8 bytes of magic, 8 bytes of header length, a JSON header, then each array from a multiple of 64 bytes.
+Layout: 8 bytes of magic, 8 bytes of header length, 4 bytes of the header's CRC-32, a JSON header, then each array from
+a multiple of 64 bytes.
 """
 
 from __future__ import annotations
@@ -29,9 +30,14 @@ def write_sidecar(path: str | Path, stamp: Mapping[str, Any], arrays: Mapping[st
 
     Raises:
         OSError: it cannot be written; the old file is still there.
+        TypeError: an array of objects or of records, which has no plain bytes.
     """
     target = Path(path)
-    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    for name, array in arrays.items():
+        if array.dtype.hasobject or array.dtype.fields:
+            raise TypeError(f"array {name!r} of dtype {array.dtype} cannot be kept in a cache file; split it up.")
+    # The shape is put back, since ascontiguousarray gives an array without axes one
+    plain = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
     layout = {
         name: {"dtype": array.dtype.str, "shape": list(array.shape), "crc32": _crc(array)}
         for name, array in plain.items()
@@ -40,7 +46,7 @@ def write_sidecar(path: str | Path, stamp: Mapping[str, Any], arrays: Mapping[st
     partial = target.with_name(target.name + f".partial-{secrets.token_hex(4)}")
     try:
         with partial.open("wb") as file:
-            file.write(_MAGIC + len(header).to_bytes(8, "little") + header)
+            file.write(_MAGIC + len(header).to_bytes(8, "little") + zlib.crc32(header).to_bytes(4, "little") + header)
             for array in plain.values():
                 file.write(b"\0" * (-file.tell() % 64))
                 array.tofile(file)
@@ -68,8 +74,12 @@ def read_sidecar(
             length = int.from_bytes(handle.read(8), "little")
             if length > size:
                 return None
-            header = json.loads(handle.read(length))
-            offset = 16 + length
+            checksum = int.from_bytes(handle.read(4), "little")
+            plain = handle.read(length)
+            if zlib.crc32(plain) != checksum:
+                return None  # a flipped bit in the stamp would make an old cache look current
+            header = json.loads(plain)
+            offset = 20 + length
             arrays: dict[str, NDArray[Any]] = {}
             for name, entry in header["arrays"].items():
                 offset += -offset % 64

@@ -16,7 +16,7 @@ from hippo_core.protocols import (
     SupportsUndo,
     SupportsVerify,
 )
-from hippo_core.testing.hooks import ContractHooks, Store
+from hippo_core.testing.hooks import ContractHooks
 
 
 class LifecyclePromises(ContractHooks):

@@ -1,0 +1,94 @@
+"""The arms of HEI-NW: what each of them puts before the model. All of them share one prompt template."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+from hippo_core import Episode, Hit
+from hippo_episodic import EpisodicStore
+from hippo_lab.arms import ArmName, register_arm
+from hippo_lab.effect import shuffled_contents
+from hippo_lab.retrieval import BM25Retriever, DenseRetriever, Retriever
+from hippo_lab.worlds import Question, World
+
+from hei_nw.memories import TaughtWorld
+from hei_nw.recency import POOL, newest_first
+
+Hits = list[Hit[Episode]]
+Recall = Callable[[Sequence[Question]], list[Hits]]
+
+register_arm("none", reads="nothing", summary="the model alone")
+register_arm("oracle", reads="gold", summary="the gold episode, through the same reader")
+register_arm("text", reads="recalled", summary="the episodic store, everything written, sentence vectors and words")
+register_arm("text_hidden", reads="recalled", summary="the store, found by the model's own hidden states")
+register_arm("text_gated", reads="recalled", summary="the store behind the write gate, with the model's surprise")
+register_arm("bm25", reads="recalled", summary="BM25 over all episodes")
+register_arm("dense", reads="recalled", summary="sentence vectors over all episodes")
+register_arm("long_context", reads="everything", summary="the newest episodes that fit the window")
+register_arm("emptied", reads="recalled", summary="control: the store with everything deleted")
+register_arm("shuffled", reads="recalled", summary="control: the store's contents permuted among their keys")
+
+
+def recall_of(arm: ArmName, taught: TaughtWorld) -> Recall:
+    """Return what finds the episodes that an arm reads; `long_context` reads without recall.
+
+    Args:
+        arm: a registered arm.
+        taught: the stores that teaching left on disk.
+    """
+    world = taught.world
+    if arm.base == "none":
+        return lambda questions: [[] for _ in questions]
+    if arm.base == "oracle":
+        return lambda questions: _gold(world, questions)
+    if arm.base == "bm25":
+        return _baseline(BM25Retriever([item.episode for item in world.items]))
+    if arm.base == "dense":
+        return _baseline(DenseRetriever([item.episode for item in world.items], encoder=taught.encoder))
+    if arm.base == "text_hidden":
+        return _from_store(taught.open("hidden"))
+    if arm.base == "text_gated":
+        return _from_store(taught.open("gated"))
+    if arm.base == "emptied":
+        return _from_store(taught.open("emptied"))
+    recall = _from_store(taught.open("plain"))
+    return _shuffled(recall, world) if arm.base == "shuffled" else recall
+
+
+def _gold(world: World, questions: Sequence[Question]) -> list[Hits]:
+    """The newest gold episode of each question, alone."""
+    items = {item.key: item for item in world.items}
+    order = world.positions()
+    newest = [max(question.gold, key=order.__getitem__) for question in questions]
+    return [[Hit(id=order[key], item=items[key].episode, score=1.0, why={"path": "gold"})] for key in newest]
+
+
+def _from_store(store: EpisodicStore) -> Recall:
+    def recall(questions: Sequence[Question]) -> list[Hits]:
+        found = store.recall_many([question.text for question in questions], k=POOL)
+        return [newest_first(question.text, hits) for question, hits in zip(questions, found, strict=True)]
+
+    return recall
+
+
+def _baseline(retriever: Retriever) -> Recall:
+    def recall(questions: Sequence[Question]) -> list[Hits]:
+        found = retriever.recall_many([question.text for question in questions], POOL)
+        return [newest_first(question.text, hits) for question, hits in zip(questions, found, strict=True)]
+
+    return recall
+
+
+def _shuffled(recall: Recall, world: World) -> Recall:
+    episodes = [item.episode for item in world.items]
+    others = shuffled_contents(episodes, random.Random(f"shuffled/{world.suite}/{world.seed}"))
+    stands_for = {mine.text: other for mine, other in zip(episodes, others, strict=True)}
+
+    def shuffled_recall(questions: Sequence[Question]) -> list[Hits]:
+        return [
+            [Hit(id=hit.id, item=stands_for[hit.item.text], score=hit.score, why=hit.why) for hit in hits]
+            for hits in recall(questions)
+        ]
+
+    return shuffled_recall

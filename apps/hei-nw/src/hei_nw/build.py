@@ -1,0 +1,52 @@
+"""Where memories meet the language model: everything that a run or a conversation with a memory needs, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from hippo_adapters import LanguageModel, PromptTemplate, load_model
+from hippo_core import Encoder, SentenceEncoder
+from hippo_episodic import WriteGate
+
+from hei_nw.answering import Answerer
+
+SURPRISE_SCALE = 4.0
+"""Nats a token that count as one unit of surprise: about SmolLM2's mean over short English sentences."""
+GATE = WriteGate(surprise_scale=SURPRISE_SCALE)
+"""The write gate of the experiments."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A model, an encoder and a prompt form; each loaded when it is first used."""
+
+    model: str
+    dtype: str = "auto"
+    batch_size: int = 32
+
+    @cached_property
+    def language(self) -> LanguageModel:
+        """The frozen model."""
+        return load_model(self.model, dtype=self.dtype)  # pyright: ignore[reportArgumentType] - checked there
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """What stores and cues are encoded with."""
+        return SentenceEncoder()
+
+    @cached_property
+    def answerer(self) -> Answerer:
+        """The model in the project's one prompt form."""
+        return Answerer(language=self.language, template=PromptTemplate(), batch_size=self.batch_size)
+
+
+def build(*, model: str, dtype: str = "auto", batch_size: int = 32) -> Bench:
+    """Return the parts of a run.
+
+    Args:
+        model: as `hippo_adapters.load_model` takes it.
+        dtype: "auto", "float32" or "bfloat16".
+        batch_size: prompts in one forward pass.
+    """
+    return Bench(model=model, dtype=dtype, batch_size=batch_size)

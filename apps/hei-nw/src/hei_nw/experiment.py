@@ -1,0 +1,126 @@
+"""One run from configuration to report."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from hippo_core import HippoError, utc_now
+from hippo_lab.console import print_results
+from hippo_lab.environment import config_hash, describe_hardware, installed_versions, source_state
+from hippo_lab.metrics import Metrics, RunInfo, SuiteMetrics
+from hippo_lab.predictions import Prediction, summarise
+from hippo_lab.report import Section, write_report
+from hippo_lab.runs import RunFolder
+from hippo_lab.tables import Table
+from rich.console import Console
+
+from hei_nw.config import LOCOMO, RunConfig
+from hei_nw.evidence import evaluate_locomo
+from hei_nw.memories import Teaching
+from hei_nw.stages import bench_of, generated_suites, teach_all
+
+_VERSIONS = ("hei-nw", "hippo-core", "hippo-episodic", "hippo-adapters", "hippo-lab", "torch", "transformers",
+             "sentence-transformers", "faiss-cpu", "numpy", "bm25s")  # fmt: skip
+
+
+class StageFailedError(HippoError, RuntimeError):
+    """The answering process ended with an error; its own message was printed above."""
+
+
+def run_experiment(config: RunConfig, *, command: Sequence[str], console: Console) -> Path:
+    """Teach, answer in a fresh process, score and report; return the run folder.
+
+    Args:
+        config: what to do.
+        command: the command line, for the record.
+        console: where progress and results are shown.
+
+    Raises:
+        StageFailedError: answering failed.
+    """
+    start = time.perf_counter()
+    folder = RunFolder.create(config.output, "hei-nw", config=config.document(), clock=utc_now)
+    console.print(f"Run folder: {folder.path}", highlight=False)
+    suites: dict[str, SuiteMetrics] = {}
+    sections: list[Section] = []
+    if generated_suites(config):
+        figures = teach_all(config, folder, console=console)
+        _answer_in_a_fresh_process(folder)
+        suites |= _summaries(config, folder.predictions())
+        sections.append(_teaching_section(figures))
+    if LOCOMO in config.suite:
+        evidence = evaluate_locomo(str(config.locomo), bench_of(config), console=console)
+        suites[LOCOMO] = evidence.metrics
+        sections.append(evidence.section)
+    source = source_state(Path(__file__).parent)
+    run = RunInfo(
+        commit=source.commit,
+        dirty=source.dirty,
+        versions=installed_versions(_VERSIONS),
+        model=config.model,
+        seeds=config.seed,
+        hardware=describe_hardware(),
+        command=shlex.join(command),
+        config_hash=config_hash(config.document()),
+        seconds=round(time.perf_counter() - start, 1),
+    )
+    document = folder.write_metrics(Metrics(experiment="hei-nw", run=run, suites=suites))
+    report, page = write_report(folder.path, document, folder.predictions(), extra=sections)
+    print_results(document, console=console)
+    console.print(f"\nReport: {report} and {page}\nMetrics: {folder.path / 'metrics.json'}", highlight=False)
+    return folder.path
+
+
+def _answer_in_a_fresh_process(folder: RunFolder) -> None:
+    done = subprocess.run([sys.executable, "-m", "hei_nw.stages", str(folder.path)], check=False)
+    if done.returncode != 0:
+        raise StageFailedError(
+            f"Answering ended with exit status {done.returncode}; see above. What was taught is in {folder.path}."
+        )
+
+
+def _summaries(config: RunConfig, predictions: Sequence[Prediction]) -> dict[str, SuiteMetrics]:
+    by_suite: Mapping[str, list[Prediction]] = defaultdict(list)
+    for prediction in predictions:
+        by_suite[prediction.suite].append(prediction)
+    found: dict[str, SuiteMetrics] = {}
+    for suite in generated_suites(config):
+        arms = config.arms_of(suite)
+        controlled = {"text", "emptied", "shuffled"} <= set(arms)
+        found[suite] = summarise(
+            by_suite[suite],
+            compare=[("text", arm) for arm in arms if arm not in ("text", "emptied", "shuffled")] if controlled else [],
+            effect_of="text" if controlled else None,
+            rng=np.random.default_rng(0),
+        )
+    return found
+
+
+def _teaching_section(figures: Sequence[Teaching]) -> Section:
+    rows: list[tuple[str, ...]] = []
+    for one in figures:
+        gated = one.kept is not None
+        rows.append(
+            (
+                one.suite,
+                str(one.seed),
+                f"{one.episodes:,}",
+                f"{one.episodes / one.write_seconds:,.0f}",
+                f"{one.episodes / one.encode_seconds:,.0f}",
+                f"{one.episodes / one.surprise_seconds:,.0f}" if gated else "",
+                f"{one.mean_surprise:.2f}" if gated else "",
+                f"{(one.kept or 0) / one.episodes:.0%}" if gated else "",
+                f"{one.kept_gold:.0%}" if gated else "",
+                f"{one.store_bytes['plain'] / 1e6:.1f}",
+            )
+        )
+    head = ("suite", "seed", "episodes", "written/s", "encoded/s", "surprise/s", "nats/token", "gate keeps",
+              "gold kept", "store MB")  # fmt: skip
+    return Section(title="Teaching", tables=(Table(title="Teaching", head=head, rows=tuple(rows)),))

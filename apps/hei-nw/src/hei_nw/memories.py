@@ -1,0 +1,132 @@
+"""Teaching: a world's episodes into stores on disk, and the stores opened again by the process that answers."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from hippo_adapters import HiddenStateEncoder, LanguageModel, read
+from hippo_core import Encoder, EventLog, Salience
+from hippo_episodic import EpisodicStore, WriteGate
+from hippo_lab.worlds import World, dump_world, load_world
+
+STORES = ("plain", "gated", "hidden", "emptied")
+"""Everything written; behind the gate; keyed by the model's hidden states; everything deleted again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teaching:
+    """What teaching one world did, and how long it took."""
+
+    suite: str
+    seed: int
+    episodes: int
+    encode_seconds: float
+    write_seconds: float
+    surprise_seconds: float = 0.0
+    kept: int | None = None
+    """Episodes that the gate wrote; None where no gated store was made."""
+    kept_gold: float | None = None
+    """Share of the questions whose gold episode the gate wrote."""
+    mean_surprise: float | None = None
+    """Nats a token over the taught texts."""
+    store_bytes: dict[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaughtWorld:
+    """A world with the stores that were taught it."""
+
+    world: World
+    folder: Path
+    encoder: Encoder
+    language: LanguageModel
+
+    def open(self, store: str) -> EpisodicStore:
+        """Open one of `STORES`; the caller closes it."""
+        path = self.folder / f"{store}.db"
+        if store == "hidden":
+            return EpisodicStore(path, encoder=HiddenStateEncoder(self.language), lexical_weight=0.0)
+        return EpisodicStore(path, encoder=self.encoder)
+
+
+def folder_of(run: Path, suite: str, seed: int) -> Path:
+    """Return where the stores of one suite and seed lie."""
+    return run / "stores" / f"{suite}-{seed}"
+
+
+def teach(
+    world: World,
+    folder: Path,
+    *,
+    stores: Collection[str],
+    encoder: Encoder,
+    language: LanguageModel,
+    gate: WriteGate,
+    events: EventLog,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Teaching:
+    """Write a world's episodes into the wanted stores, and the world beside them.
+
+    Args:
+        world: what to teach.
+        folder: made here.
+        stores: some of `STORES`; "plain" is always made.
+        encoder: the sentence encoder, for every store but "hidden".
+        language: measures surprise for "gated" and makes the keys of "hidden".
+        gate: of "gated".
+        events: where each gate decision goes.
+        clock: seconds.
+    """
+    folder.mkdir(parents=True)
+    dump_world(world, folder / "world.jsonl")
+    episodes = [item.episode for item in world.items]
+    start = clock()
+    keys = list(encoder.encode([episode.text for episode in episodes]))
+    encoded = clock()
+    with EpisodicStore(folder / "plain.db", encoder=encoder) as store:
+        store.write_many(episodes, keys=keys)
+    written = clock()
+    figures = Teaching(
+        suite=world.suite,
+        seed=world.seed,
+        episodes=len(episodes),
+        encode_seconds=encoded - start,
+        write_seconds=written - encoded,
+    )
+    if "emptied" in stores:
+        with EpisodicStore(folder / "emptied.db", encoder=encoder) as store:
+            receipts = store.write_many(episodes, keys=keys)
+            store.delete([receipt.id for receipt in receipts if receipt.id is not None])
+    if "gated" in stores:
+        start = clock()
+        surprises = [reading.nll for reading in read(language, [episode.text for episode in episodes])]
+        seconds = clock() - start
+        surprised = [
+            replace(episode, salience=Salience(surprise=surprise))
+            for episode, surprise in zip(episodes, surprises, strict=True)
+        ]
+        with EpisodicStore(folder / "gated.db", encoder=encoder, gate=gate, events=events) as store:
+            receipts = store.write_many(surprised, keys=keys)
+        kept = {item.key for item, receipt in zip(world.items, receipts, strict=True) if receipt.id is not None}
+        figures = replace(
+            figures,
+            surprise_seconds=seconds,
+            mean_surprise=sum(surprises) / len(surprises),
+            kept=len(kept),
+            kept_gold=sum(not kept.isdisjoint(question.gold) for question in world.questions) / len(world.questions),
+        )
+    if "hidden" in stores:
+        with EpisodicStore(folder / "hidden.db", encoder=HiddenStateEncoder(language), lexical_weight=0.0) as store:
+            store.write_many(episodes)
+    figures = replace(figures, store_bytes={path.stem: path.stat().st_size for path in sorted(folder.glob("*.db"))})
+    (folder / "teaching.json").write_text(json.dumps(asdict(figures), indent=2) + "\n", encoding="utf-8")
+    return figures
+
+
+def reopen(folder: Path, *, encoder: Encoder, language: LanguageModel) -> TaughtWorld:
+    """Return what `teach` left in `folder`."""
+    return TaughtWorld(world=load_world(folder / "world.jsonl"), folder=folder, encoder=encoder, language=language)

@@ -1,0 +1,178 @@
+"""The Hypothesis state machine that compares a store with a dict."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,  # pyright: ignore[reportUnknownVariableType]
+)
+
+from hippo_core.errors import InvalidInputError, UnknownIdError
+from hippo_core.protocols import SupportsSnapshot, SupportsUndo, SupportsVerify
+from hippo_core.testing.hooks import ContractHooks, Store, assert_healthy
+
+_SETTINGS = settings(
+    max_examples=25,
+    stateful_step_count=25,
+    deadline=None,
+    report_multiple_bugs=False,  # the first one is enough, and what follows from it would be told as more
+    database=None,  # leaves nothing behind in the folder that the tests are run from
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+)
+
+
+def run_machine(contract: ContractHooks, folder: Path) -> None:
+    """Try histories on stores that `contract` opens below `folder`; raise on the first disagreement, made small."""
+    names = count()
+
+    class Machine(StoreMachine):
+        def __init__(self) -> None:
+            super().__init__(contract, folder / f"history{next(names)}")
+
+    run_state_machine_as_test(Machine, settings=_SETTINGS)
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """One history: a store, and the dict that says what it should hold."""
+
+    def __init__(self, contract: ContractHooks, folder: Path) -> None:
+        super().__init__()
+        folder.mkdir()
+        self.contract = contract
+        self.folder = folder
+        self.store: Store = contract.open_store(folder / "kit.db")
+        self.numbers = count()
+        self.live: dict[int, int] = {}
+        """Id to item number: the model."""
+        self.ever: dict[int, int] = {}
+        """Every id that was given out."""
+        self.past: list[dict[int, int]] = []
+        """The model before each operation that still stands, oldest first."""
+        self.past_is_complete = True
+        """False after a restore: how far undo reaches back then is the store's own affair."""
+        self.snapshots: list[tuple[Path, dict[int, int]]] = []
+
+    @initialize()
+    def start(self) -> None:
+        """A fresh store is empty."""
+        assert len(self.store) == 0
+
+    @rule(size=st.integers(1, 6))
+    def write(self, size: int) -> None:
+        """A batch of new items."""
+        numbers = [next(self.numbers) for _ in range(size)]
+        ids = self.contract.write(self.store, [self.contract.make_item(number) for number in numbers])
+        assert not set(ids) & set(self.ever), "an id was used again"
+        self._did()
+        new = dict(zip(ids, numbers, strict=True))
+        self.ever |= new
+        self.live |= new
+
+    @rule()
+    def write_a_bad_batch(self) -> None:
+        """Refused, and nothing of it stays."""
+        good = self.contract.make_item(next(self.numbers))
+        with pytest.raises(InvalidInputError):
+            self.store.write_many([good, self.contract.bad_items()[0]])
+
+    @precondition(lambda self: self.ever)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        """Some ids, live or not."""
+        ids = data.draw(st.lists(st.sampled_from(sorted(self.ever)), min_size=1, max_size=4))
+        gone = set(ids) & set(self.live)
+        assert self.store.delete(ids) == len(gone)
+        if gone:
+            self._did()
+            self.live = {id: number for id, number in self.live.items() if id not in gone}
+
+    @precondition(lambda self: isinstance(self.store, SupportsUndo))
+    @rule(wanted=st.integers(1, 3))
+    def undo(self, wanted: int) -> None:
+        """Some operations, or all that there are."""
+        assert isinstance(self.store, SupportsUndo)
+        known = min(wanted, len(self.past))
+        if not self.past_is_complete:
+            wanted = known
+        if wanted:
+            assert self.store.undo(wanted) == known
+        for _ in range(known):
+            self.live = self.past.pop()
+
+    @precondition(lambda self: self.ever)
+    @rule(data=st.data(), k=st.integers(1, 5))
+    def recall(self, data: st.DataObject, k: int) -> None:
+        """By the cue of something that is there, or was."""
+        id = data.draw(st.sampled_from(sorted(self.ever)))
+        item = self.contract.make_item(self.ever[id])
+        (hits,) = self.store.recall_many([self.contract.cue_for(item)], k=k)
+        assert {hit.id for hit in hits} <= set(self.live), "something was recalled that is not there"
+        if id in self.live:
+            assert hits
+            assert hits[0].id == id
+            assert self.contract.signature(hits[0].item) == self.contract.signature(item)
+        else:
+            with pytest.raises(UnknownIdError):
+                self.store.get(id)
+
+    @precondition(lambda self: self.contract.durable)
+    @rule()
+    def reopen(self) -> None:
+        """Closed and opened again."""
+        self.store.close()
+        self.store = self.contract.open_store(self.folder / "kit.db")
+
+    @precondition(lambda self: isinstance(self.store, SupportsSnapshot) and len(self.snapshots) < 3)
+    @rule()
+    def snapshot(self) -> None:
+        """A copy of the present."""
+        path = self.folder / f"snapshot{len(self.snapshots)}"
+        assert isinstance(self.store, SupportsSnapshot)
+        self.store.snapshot(path)
+        self.snapshots.append((path, dict(self.live)))
+
+    @precondition(lambda self: self.snapshots)
+    @rule(data=st.data())
+    def restore(self, data: st.DataObject) -> None:
+        """Back to one of the copies."""
+        path, content = data.draw(st.sampled_from(self.snapshots))
+        assert isinstance(self.store, SupportsSnapshot)
+        self.store.restore(path)
+        self.live = dict(content)
+        self.past, self.past_is_complete = [], False
+
+    @precondition(lambda self: isinstance(self.store, SupportsVerify))
+    @rule()
+    def rebuild(self) -> None:
+        """Every cache anew."""
+        assert isinstance(self.store, SupportsVerify)
+        self.store.rebuild()
+
+    @invariant()
+    def the_length_agrees(self) -> None:
+        """After every step."""
+        assert len(self.store) == len(self.live)
+
+    def teardown(self) -> None:
+        """At the end everything is looked at once."""
+        try:
+            items: dict[int, Any] = {id: self.contract.make_item(number) for id, number in self.live.items()}
+            self.contract.assert_holds(self.store, items)
+            assert_healthy(self.store)
+        finally:
+            self.store.close()
+
+    def _did(self) -> None:
+        self.past.append(dict(self.live))
