@@ -2,7 +2,8 @@
 
 Every candidate answers the same questions with no memory, with the gold trace alone (k1), and with the gold trace
 among distractors that share slots (`k3g2`: three traces, the gold one second best). Candidates are compared on one
-seed; the best are confirmed on another one, which no decision used. Seeds 0-9 belong to the experiments and are refused.
+seed; the package's default form is confirmed on another one, which no decision used. Seeds 0-9 belong to the
+experiments and are refused.
 
     python benchmarks/prompt_forms.py                        # about 15 minutes on 2 busy cores
     python benchmarks/prompt_forms.py --items 20 --confirm-items 20 --out /tmp/prompt_forms.json

@@ -10,17 +10,20 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-NAMES = """Carol Marcus Yolanda Dmitri Priya Gareth Noemi Abel Fatima Leonard Sunniva Hector Mireille Tobias Wanda Rashid
-Clara Edmund Paloma Viktor Ayesha Bruno Celeste Desmond Elodie Farouk Greta Hamish Imani Joaquin Katya Lorenzo Maribel
-Nikolai Octavia Pascal Quentin Rosalind Stefan Tamsin Ulrich Verity Walter Xenia Yusuf Zelda Anselm Beatrix Cormac
-Delphine Emil Freya Gustav Henrietta Isidore Jocasta Kasper Lavinia Magnus Nadia Orson Petra Ramona Silas Tatiana Umberto
-Valerie Winston Yvette Zachary Amadou Bettina Cyrus Dolores Esteban Florence Gwendolyn Hugo Irina Jasper Keiko Ludwig
-Marisol Neville Olympia Percival Rufus Sabine Theodora Ursula Vincent Wilhelmina Ximena Yorick Zora Bartholomew Cecily
-Dominic Eugenia Felix Gloria Horace Ines Julius Kirsten Lionel Minerva Norbert Odette Philippa Roland Salome Trevor""".split()
+NAMES = """Carol Marcus Yolanda Dmitri Priya Gareth Noemi Abel Fatima Leonard Sunniva Hector Mireille Tobias
+Wanda Rashid Clara Edmund Paloma Viktor Ayesha Bruno Celeste Desmond Elodie Farouk Greta Hamish
+Imani Joaquin Katya Lorenzo Maribel Nikolai Octavia Pascal Quentin Rosalind Stefan Tamsin Ulrich
+Verity Walter Xenia Yusuf Zelda Anselm Beatrix Cormac Delphine Emil Freya Gustav Henrietta Isidore
+Jocasta Kasper Lavinia Magnus Nadia Orson Petra Ramona Silas Tatiana Umberto Valerie Winston Yvette
+Zachary Amadou Bettina Cyrus Dolores Esteban Florence Gwendolyn Hugo Irina Jasper Keiko Ludwig
+Marisol Neville Olympia Percival Rufus Sabine Theodora Ursula Vincent Wilhelmina Ximena Yorick Zora
+Bartholomew Cecily Dominic Eugenia Felix Gloria Horace Ines Julius Kirsten Lionel Minerva Norbert
+Odette Philippa Roland Salome Trevor
+""".split()
 ADJECTIVES = """copper velvet wooden silver blue cracked painted brass leather woollen green tiny striped ceramic golden
 rusty folded crimson ivory dusty spotted marble linen amber glass bronze yellow hollow carved woven tin plaid""".split()
-OBJECTS = """key lantern violin teapot compass umbrella notebook telescope basket drum candle ladder kettle suitcase mirror
-hammer blanket saddle trumpet vase whistle clock chessboard helmet lamp scarf map globe ribbon flask typewriter
+OBJECTS = """key lantern violin teapot compass umbrella notebook telescope basket drum candle ladder kettle suitcase
+mirror hammer blanket saddle trumpet vase whistle clock chessboard helmet lamp scarf map globe ribbon flask typewriter
 accordion bucket cradle parcel locket ring stool puppet quilt""".split()
 PLACES = """harbour|library|bakery|lighthouse|old mill|train station|botanical garden|town hall|fish market|observatory
 north gate|chapel|boathouse|post office|museum|vineyard|swimming pool|castle ruins|ferry terminal|orchard|theatre
@@ -28,8 +31,9 @@ quarry|clock tower|school yard|pharmacy|windmill|cider barn|ice rink|concert hal
 tea house|sawmill|flower shop|power station|bus depot|print shop|stone bridge|zoo""".replace("\n", "|").split("|")
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 MONTHS = "January February March April May June July August September October November December".split()
-CITIES = """Lisbon Tallinn Kyoto Marrakesh Oslo Quito Bergen Cusco Hanoi Dublin Turin Zagreb Nairobi Austin Lagos Riga
-Havana Malmo Perth Seville Tbilisi Utrecht Vilnius Windhoek Leipzig Fukuoka Bologna Porto Ghent Dakar Lima Krakow""".split()
+CITIES = """Lisbon Tallinn Kyoto Marrakesh Oslo Quito Bergen Cusco Hanoi Dublin Turin Zagreb Nairobi Austin Lagos
+Riga Havana Malmo Perth Seville Tbilisi Utrecht Vilnius Windhoek Leipzig Fukuoka Bologna Porto Ghent Dakar Lima
+Krakow""".split()
 TOPICS = """the harvest|the broken dam|a wedding|the new timetable|tax reform|a lost dog|the school play|bee keeping
 the flood|a chess match|the missing painting|road repairs|a boat race|the election|solar panels|a film festival
 the strike|honey prices|an old map|the choir""".replace("\n", "|").split("|")

@@ -13,7 +13,7 @@ PROMPTS = [
     "Hello",
     "Memory: On day 214, server alpha runs postgres on port 8123.\nQuestion: Which port does alpha use?\nAnswer:",
     "The quick brown fox jumps over the lazy dog, and then",
-    "1, 2, 3,",
+    "Count: 1, 2, 3,",
 ]
 
 

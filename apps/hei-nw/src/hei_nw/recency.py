@@ -41,7 +41,9 @@ def newest_first(question: str, hits: Sequence[Hit[Episode]]) -> list[Hit[Episod
 
 
 def _stems(text: str) -> set[str]:
-    return {_stem(word) for word in _WORD.findall(text.lower())}
+    # Words of up to three letters are function words as a rule, and whether a text says "is" tells nothing
+    words = _WORD.findall(text.lower())
+    return {_stem(word) for word in words if len(word) > 3 or any(letter.isdigit() for letter in word)}
 
 
 def _stem(word: str) -> str:

@@ -8,7 +8,7 @@ pass to this attention function; the model's `Cache` classes are not used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +78,7 @@ class OwnKeys:
 
 
 @contextmanager
-def cascade_attention(model: PreTrainedModel) -> Iterator[None]:
+def cascade_attention(model: PreTrainedModel) -> Generator[None]:
     """Make the model attend through this module inside the block, and as before after it."""
     config = model.config
     before = config._attn_implementation  # pyright: ignore[reportPrivateUsage]

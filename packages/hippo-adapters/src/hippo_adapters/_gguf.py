@@ -7,6 +7,7 @@ pre-tokenizer. Every other kind of file still goes through transformers (see `mo
 
 from __future__ import annotations
 
+import mmap
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ def read_header(path: Path) -> GGUFHeader:
     with path.open("rb") as file:
         if file.read(4) != _MAGIC:
             raise ModelFileError(f"{path} is not a GGUF file: it does not start with b'GGUF'.")
-    data = memoryview(np.memmap(path, dtype=np.uint8, mode="r"))
+        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     cursor = _Cursor(data, 4)
     try:
         version = cursor.scalar("I")
@@ -91,7 +92,7 @@ def read_header(path: Path) -> GGUFHeader:
 
 
 def is_plain_llama(header: GGUFHeader) -> bool:
-    """Tell whether this module rebuilds the file exactly: Llama, byte-level BPE, no scaled rotary positions, no experts."""
+    """Tell whether this module rebuilds the file: Llama, byte-level BPE, no scaled rotary positions, no experts."""
     meta = header.metadata
     return (
         meta.get("general.architecture") == "llama"

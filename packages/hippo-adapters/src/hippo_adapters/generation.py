@@ -68,7 +68,7 @@ def compute_prefix(model: LanguageModel, text: str) -> PrefixCache:
     Args:
         model: the model that will generate.
         text: the shared text. It is tokenised on its own; if it ends with a newline and the prompt starts with a
-            visible character, the tokens are those of the two written as one text.
+            letter, the tokens are those of the two written as one text (byte-level tokenizers).
 
     Cost:
         One forward pass over the text; `model.kv_bytes_per_token` bytes a token are kept.
@@ -82,7 +82,8 @@ def compute_prefix(model: LanguageModel, text: str) -> PrefixCache:
         raise InvalidInputError("The prefix is empty; generate without one instead.")
     if len(tokens) >= model.context_length:
         raise PromptTooLongError(
-            f"The prefix has {len(tokens):,} tokens and the window of {model.name} {model.context_length:,}; shorten it."
+            f"The prefix has {len(tokens):,} tokens and fills the window of {model.name} ({model.context_length:,}); "
+            "shorten it."
         )
     own = OwnKeys(prefix=[], padding=torch.zeros(1, dtype=torch.long, device=model.device), width=len(tokens))
     ids = torch.tensor([tokens], device=model.device)

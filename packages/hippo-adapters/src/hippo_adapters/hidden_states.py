@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,9 +15,10 @@ from torch import Tensor
 from hippo_adapters.errors import PromptTooLongError
 from hippo_adapters.models import LanguageModel
 
-# All vectors of one layer share a large common part, which hides their differences. Its estimate must be the same in
-# every process and for ever (vectors are stored), so it comes from these fixed sentences and not from the data.
-_REFERENCE = (
+# All vectors of one block share a large common part, and a few dimensions are a hundred times as wide as the others:
+# both hide what differs. Centre and spread must be the same in every process and for ever (vectors are stored), so
+# they come from these fixed sentences and not from the data.
+REFERENCE = (
     "The meeting was moved to the second floor because of the noise.",
     "She bought two kilos of apples and a loaf of bread.",
     "Where did they park the car last night?",
@@ -46,11 +47,12 @@ _REFERENCE = (
 
 
 class HiddenStateEncoder:
-    """A `hippo_core.Encoder` over a language model's hidden state: mean over a text's tokens at one block, centred.
+    """A `hippo_core.Encoder` over a model's hidden state: the mean over a text's tokens at one block, standardised.
 
-    Chosen by measurement (benchmarks/results/hidden_states--smollm2-135m--seed100.json): on the embedded model a
-    partial cue finds its sentence best this way; the last token's state and the last blocks say what comes next, not
-    what was said.
+    Chosen by measurement (benchmarks/results/prompt_forms_queries--smollm2-135m--seed100.json; 200 questions, 400
+    sentences, P@1): the mean at blocks 1 to 6 of 30 finds .80 to .83, block 15 finds .56 and the last one .59; without
+    scaling each dimension block 5 finds .41; the last token's state finds .06 there and never more than .52, since it
+    says what comes next and not what was said. `HashingEncoder` finds .87 of these: they share words with their cue.
 
     Args:
         model: the model whose states are used.
@@ -73,8 +75,9 @@ class HiddenStateEncoder:
         self.model = model
         self.layer = chosen
         self._batch_size = batch_size
-        self._centre = np.zeros(model.hidden_size, dtype=np.float32)
-        self._centre = self._raw(_REFERENCE).mean(axis=0)
+        reference = self._raw(REFERENCE)
+        self._centre = reference.mean(axis=0)
+        self._spread = np.maximum(reference.std(axis=0), 1e-6)
 
     @property
     def dim(self) -> int:
@@ -97,13 +100,13 @@ class HiddenStateEncoder:
         return self.finished(torch.from_numpy(self._raw(texts)))
 
     def finished(self, means: Tensor) -> NDArray[np.float32]:
-        """Centre pooled states (rows, dim) and scale them to length 1."""
-        rows = means.numpy() - self._centre
+        """Standardise pooled states (rows, dim) by dimension and scale them to length 1."""
+        rows = (means.numpy() - self._centre) / self._spread
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         return (rows / np.maximum(norms, 1e-12)).astype(np.float32)
 
     @contextmanager
-    def watching(self, *, stop: bool = False) -> Iterator[list[Tensor]]:
+    def watching(self, *, stop: bool = False) -> Generator[list[Tensor]]:
         """Collect the block's output (rows, columns, dim) of each forward pass inside the block, last one last.
 
         Args:
@@ -154,7 +157,7 @@ class HiddenStateEncoder:
         return result
 
 
-_DEPTH = 0.5  # fraction of the blocks below the chosen one
+_DEPTH = 1 / 6  # block 5 of 30: inside the plateau of blocks 1 to 6, not at its edge
 
 
 class _ReadEnoughError(Exception):

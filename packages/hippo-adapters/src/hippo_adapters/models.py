@@ -165,12 +165,12 @@ def load_model(name: str | Path, *, dtype: DtypeName = "auto", device: str = "cp
         model, tokenizer, digest = _load_from_hub(known.source, torch_dtype)
     elif source.is_file() and source.suffix == ".gguf":
         model, tokenizer, digest = _load_gguf(source, torch_dtype)
-    elif source.is_dir():
+    elif key and source.is_dir():
         model, tokenizer, digest = _load_folder(source, torch_dtype)
     elif not source.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", key) and source.suffix != ".gguf" and key[0] != ".":
         model, tokenizer, digest = _load_from_hub(key, torch_dtype)
     else:
-        found = "is a file, but not a .gguf" if source.exists() else "was not found"
+        found = "is a file, but not a .gguf" if source.is_file() else "was not found"
         raise UnknownModelError(
             f"Model {key!r} {found}. Accepted: {', '.join(KNOWN_MODELS)}; a folder with a Hugging Face model; "
             "a .gguf file; or a Hugging Face id written org/name (downloaded)."
@@ -244,7 +244,6 @@ def _load_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any, str]:
     empty = [key for key, tensor in (*model.named_parameters(), *model.named_buffers()) if tensor.is_meta]
     if empty:
         raise ModelFileError(f"{path} lacks weights for {', '.join(empty[:3])}; download or convert it again.")
-    model.config._name_or_path = path.stem
     backend, arguments = _gguf.byte_level_tokenizer(header)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend, clean_up_tokenization_spaces=False, model_max_length=config.max_position_embeddings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,8 +51,9 @@ class Signals:
         return float(self.token_entropy.mean())
 
 
-class _Row(NamedTuple):
-    index: int
+@dataclass(frozen=True, slots=True)
+class _Row:
+    place: int
     before: list[int]
     tokens: list[int]
 
@@ -114,10 +115,10 @@ def read(
     for start in range(0, len(rows), batch_size):
         batch = rows[start : start + batch_size]
         for row, (nll, entropy, vector) in zip(batch, _read_batch(model, batch, encoder), strict=True):
-            found[row.index] = Signals(
-                text=texts[row.index],
+            found[row.place] = Signals(
+                text=texts[row.place],
                 tokens=tuple(row.tokens),
-                offsets=offsets[row.index],
+                offsets=offsets[row.place],
                 token_nll=nll,
                 token_entropy=entropy,
                 vector=vector,

@@ -126,8 +126,8 @@ DEV = Vocabulary(
     ),
     looks=_words("pewter denim plastic oval emerald maroon wicker rubber dusty spotted turquoise granular lilac khaki"),
     things=_words(
-        """teapot telescope bracelet saw trumpet guitar jug typewriter puppet skateboard trolley bell whistle medal crate
-        goblet thimble purse backpack hourglass"""
+        """teapot telescope bracelet saw trumpet guitar jug typewriter puppet skateboard trolley bell whistle medal
+        crate goblet thimble purse backpack hourglass"""
     ),
     places=_phrases(
         """windmill, orchard, brewery, gymnasium, stadium, campsite, theatre, bridge, consulate, nursery, kennel, barn,

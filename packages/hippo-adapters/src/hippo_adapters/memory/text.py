@@ -112,7 +112,7 @@ class TextReaderConfig:
 
 
 class TextReader:
-    """Shows recalled traces as a `Memory:` block, the best one nearest to the question.
+    r"""Shows recalled traces as a `Memory:` block, the best one nearest to the question.
 
     Without traces a question gets exactly the no-memory prompt of the same template.
 
@@ -121,9 +121,9 @@ class TextReader:
 
     Example:
         >>> TextReader().prompt("Where is the key?", ["The key is in the shed."])
-        'Memory: The key is in the shed.\\nQuestion: Where is the key?\\nAnswer:'
+        'Memory: The key is in the shed.\nQuestion: Where is the key?\nAnswer:'
         >>> TextReader().prompt("Where is the key?")
-        'Question: Where is the key?\\nAnswer:'
+        'Question: Where is the key?\nAnswer:'
     """
 
     def __init__(self, config: TextReaderConfig | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What a store's author tells the kit, and the few helpers that all promises share."""
+"""What a store's author tells the kit, and the few methods that all promises share."""
 
 from __future__ import annotations
 
