@@ -5,7 +5,7 @@ among distractors that share slots (`k3g2`: three traces, the gold one second be
 seed; the package's default form is confirmed on another one, which no decision used. Seeds 0-9 belong to the
 experiments and are refused.
 
-    python benchmarks/prompt_forms.py                        # about 15 minutes on 2 busy cores
+    python benchmarks/prompt_forms.py                        # about 10 minutes on 2 busy cores
     python benchmarks/prompt_forms.py --items 20 --confirm-items 20 --out /tmp/prompt_forms.json
 """
 
@@ -105,13 +105,25 @@ TELNET = (
     "In week 12, router Juno opens telnet on port 23.",
     "In week 12, router Juno opens gopher on port 70.",
 )
+CARRY = (
+    "What did Sigrid carry to the brewery?",
+    "red wagon",
+    "Sigrid carried a red wagon to the brewery at dawn.",
+    "Bertrand carried a grey sock to the brewery at dusk.",
+)
+GOT = (
+    "What did Lucho get from Agnetha?",
+    "grey sock",
+    "Lucho got a grey sock from Agnetha for two medals.",
+    "Lucho got a purple kite from Wolfgang for nine medals.",
+)
 UNKNOWN = WorkedExample(question="Where did Sigrid hide the tambourine?", answer="unknown")
 
 Example = tuple[str, str, str, str]
 FOUR = (CRANE, KITE, LUNCH, NOON)
-SIX = (CRANE, PORT, KITE, ROUTER, LUNCH, NOON)
 EIGHT = (CRANE, PORT, KITE, SINCE, ROUTER, LUNCH, LOCKER, NOON)
-TEN = (CRANE, PORT, KITE, SINCE, ROUTER, LUNCH, LOCKER, TELNET, POET, NOON)
+TEN = (CRANE, PORT, CARRY, SINCE, ROUTER, LUNCH, LOCKER, TELNET, GOT, NOON)
+OTHER_TEN = (CRANE, PORT, KITE, SINCE, ROUTER, LUNCH, LOCKER, TELNET, POET, NOON)  # one question for a thing, not two
 
 
 def shown(examples: Sequence[Example], traces: Callable[[int], str]) -> tuple[WorkedExample, ...]:
@@ -148,13 +160,12 @@ FORMS: dict[str, PromptTemplate] = {
     "plain": form(),
     "chat": form(instruction="Answer the question in a few words, from memory."),
     "four": form(shown(FOUR, single)),
-    "six": form(shown(SIX, single)),
     "eight": form(shown(EIGHT, single)),
-    "eight+unknown": form((UNKNOWN, *shown(EIGHT, single))),
     "eight, every second with a distractor": form(shown(EIGHT, every_second)),
     "ten": form(shown(TEN, single)),
     "ten, every second with a distractor": form(shown(TEN, every_second)),
     "ten+unknown, every second with a distractor": form((UNKNOWN, *shown(TEN, every_second))),
+    "other ten, every second with a distractor": form(shown(OTHER_TEN, every_second)),
     "ten, all with a distractor": form(shown(TEN, pairs)),
     "ten, distractor on either side": form(shown(TEN, either_first)),
     "ten, every second with a distractor, best first": form(shown(TEN, every_second), best_last=False),
@@ -252,9 +263,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--seed", type=int, default=100)
-    parser.add_argument("--items", type=int, default=72)
-    parser.add_argument("--confirm-seed", type=int, default=101)
-    parser.add_argument("--confirm-items", type=int, default=144)
+    parser.add_argument("--items", type=int, default=48)
+    parser.add_argument("--confirm-seed", type=int, default=103)
+    parser.add_argument("--confirm-items", type=int, default=120)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     if min(arguments.seed, arguments.confirm_seed) < 10:
@@ -263,18 +274,22 @@ def main() -> None:
     model = load_model(arguments.model)
     started = time.perf_counter()
     result: dict[str, Any] = {"cause": cause(arguments, model), "search": {}, "confirm": {}}
-    items = make_items(arguments.seed, arguments.items)
-    for name, template in FORMS.items():
-        result["search"][name] = evaluate(model, name, template, items, SEARCH)
-        show(name, result["search"][name])
-    items = make_items(arguments.confirm_seed, arguments.confirm_items)
-    default = dataclasses.replace(DEFAULT_TEMPLATE, traces=3)
-    result["confirm"]["DEFAULT_TEMPLATE"] = evaluate(model, "default", default, items, CONFIRM)
-    show("DEFAULT_TEMPLATE, confirmed", result["confirm"]["DEFAULT_TEMPLATE"])
-    result["cause"]["seconds"] = round(time.perf_counter() - started)
     out = arguments.out or Path(__file__).parent / f"results/prompt_forms--{arguments.model}--seed{arguments.seed}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def keep(stage: str, name: str, found: dict[str, Any]) -> None:
+        # Written after every form, so that a run that is ended early keeps what it measured
+        result[stage][name] = found
+        result["cause"]["seconds"] = round(time.perf_counter() - started)
+        out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        show(f"{stage}: {name}", found)
+
+    default = dataclasses.replace(DEFAULT_TEMPLATE, traces=3)
+    items = make_items(arguments.confirm_seed, arguments.confirm_items)
+    keep("confirm", "DEFAULT_TEMPLATE", evaluate(model, "default", default, items, CONFIRM))
+    items = make_items(arguments.seed, arguments.items)
+    for name, template in FORMS.items():
+        keep("search", name, evaluate(model, name, template, items, SEARCH))
 
 
 def show(name: str, found: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ stuffed peppers|ginger tea|apple cider|barley water|rose lemonade|oat milk""".re
 SERVERS = "alpha beta gamma delta epsilon zeta kappa lambda sigma omega orion vega rigel atlas titan hydra".split()
 SERVICES = "postgres redis nginx mongodb mysql kafka rabbitmq memcached elastic grafana vault consul".split()
 DOORS = (
-    """east vault|north shed|main gate|wine cellar|attic door|boat locker|server room|west tower|archive room|bike
+    """east vault|north shed|main gate|wine cellar|attic door|boat ramp|server room|west tower|archive room|bike
 garage|tool cabinet|rooftop door|music room|cold store|garden gate|staff entrance""".replace("bike\n", "bike ")
     .replace("\n", "|")
     .split("|")

@@ -6,15 +6,23 @@ from hei_nw import arms  # noqa: F401 - registers the arms
 from hei_nw.config import RunConfig
 from hippo_core import HippoError, InvalidInputError
 
+PRESET = {
+    "suite": ["scenario_a"],
+    "n": 60,
+    "questions": {"scenario_a": 200},
+    "arms": ["none", "text@2"],
+    "extra_arms": {"scenario_b": ["oracle"]},
+}
 RESOLVED = {
-    "preset": {"suite": ["scenario_a"], "arms": ["none", "text@2"], "extra_arms": {"scenario_b": ["oracle"]}},
+    "preset": PRESET,
     "suite": None,
-    "n": 50,
+    "n": None,
     "episodes": 1000,
     "seed": [0, 1],
     "model": "smollm2-135m",
     "dtype": "auto",
     "batch_size": 32,
+    "workers": None,
     "output": "runs",
     "locomo": None,
 }
@@ -28,6 +36,12 @@ def test_the_command_line_wins_over_the_preset():
         (1337,),
         ("none", "text@2", "oracle"),
     )
+
+
+def test_n_on_the_command_line_holds_for_every_suite():
+    assert [RunConfig.of(RESOLVED).questions_of(suite) for suite in ("scenario_a", "scenario_b")] == [200, 60]
+    config = RunConfig.of({**RESOLVED, "n": 50})
+    assert [config.questions_of(suite) for suite in ("scenario_a", "scenario_b")] == [50, 50]
 
 
 def test_all_names_every_generated_suite():
@@ -57,7 +71,7 @@ def test_what_cannot_be_run_is_refused_by_key(key, value, reason):
 
 def test_an_unknown_arm_is_refused_by_name():
     with pytest.raises(HippoError, match="telepathy"):
-        RunConfig.of({**RESOLVED, "preset": {**RESOLVED["preset"], "arms": ["telepathy"]}})
+        RunConfig.of({**RESOLVED, "preset": {**PRESET, "arms": ["telepathy"]}})
 
 
 def run(*arguments, cwd=None):

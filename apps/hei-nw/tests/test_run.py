@@ -25,11 +25,13 @@ def folder(tmp_path_factory):
         arms=("none", "oracle", "text", "bm25", "emptied", "shuffled"),
         extra_arms={"scenario_a_small": ("text_hidden", "text_gated", "long_context")},
         n=20,
+        questions={},
         episodes=100,
         seed=(0,),
         model="smollm2-135m",
         dtype="auto",
         batch_size=32,
+        workers=1,
         output=str(tmp_path_factory.mktemp("runs")),
         locomo=None,
     )

@@ -217,8 +217,11 @@ def test_no_value_contains_another(words):
 
 def test_words_of_the_worked_examples_are_in_no_pool():
     for words in (TEST, DEV):
-        # Status lights are red as in the seed, and nobody asks about them
-        assert not DEFAULT_TEMPLATE.words() & pool_words(replace(words, colours=()))
+        # Status lights are red as in the seed, and nobody asks about them. There are only twelve months and seven
+        # weekdays: the examples use days and hours that no world has
+        assert not DEFAULT_TEMPLATE.words() & pool_words(replace(words, colours=(), months=(), weekdays=()))
+        shown = {example.answer for example in DEFAULT_TEMPLATE.examples}
+        assert not shown & set(words.dates())
 
 
 def test_times_increase_from_the_given_start():

@@ -7,13 +7,23 @@ from io import StringIO
 import pytest
 from hippo_core import InvalidInputError
 from hippo_lab import arms
-from hippo_lab.accounting import ModelShape, answer_costs
+from hippo_lab.accounting import answer_costs
 from hippo_lab.arms import ArmName, arm_names, arm_spec, parse_arm, register_arm
 from hippo_lab.errors import UnknownNameError
 from hippo_lab.progress import progress
 from rich.console import Console
 
-SHAPE = ModelShape(parameters=1000, layers=2, kv_heads=3, head_dim=4, hidden=12)
+
+class Model:
+    """1,000 operations a token, 10 a pair of positions, 500 for the vocabulary."""
+
+    kv_bytes_per_token = 96
+
+    def flops_per_token(self, context, *, head=True):
+        return 1000 + 10 * context + 500 * head
+
+
+MODEL = Model()
 
 
 @pytest.fixture(autouse=True)
@@ -48,28 +58,27 @@ def test_names_are_read_and_written():
             parse_arm(wrong)
 
 
-def test_costs_follow_from_sizes():
-    assert SHAPE.kv_bytes(10) == 2 * 2 * 3 * 4 * 4 * 10
-    assert SHAPE.forward_flops(1) == 2 * 1000 + 4 * 2 * 12
-    # Two tokens at once cost what one after the other cost
-    assert SHAPE.forward_flops(7, cached=3) == SHAPE.forward_flops(4, cached=3) + SHAPE.forward_flops(3, cached=7)
+def test_costs_are_those_of_every_token_one_after_the_other():
+    costs = answer_costs(MODEL, prompt_tokens=6, new_tokens=3)
+    # Six prompt tokens and two generated ones are fed; the last three of them predict a word
+    assert costs["flops"] == sum(MODEL.flops_per_token(place, head=place >= 6) for place in range(1, 9))
+    assert costs["kv_bytes"] == 96 * 8
+    assert "latency_ms" not in costs
 
 
 def test_a_shared_prefix_is_cached_but_not_computed_again():
-    alone = answer_costs(SHAPE, prompt_tokens=100, new_tokens=5, latency_ms=3)
-    shared = answer_costs(SHAPE, prompt_tokens=100, new_tokens=5, latency_ms=3, shared_tokens=80)
-    assert alone["kv_bytes"] == shared["kv_bytes"] == SHAPE.kv_bytes(104)
-    assert alone["flops"] == SHAPE.forward_flops(104)
-    assert shared["flops"] == SHAPE.forward_flops(24, cached=80)
+    alone = answer_costs(MODEL, prompt_tokens=100, new_tokens=5, latency_ms=3)
+    shared = answer_costs(MODEL, prompt_tokens=100, new_tokens=5, latency_ms=3, shared_tokens=80)
+    assert alone["kv_bytes"] == shared["kv_bytes"] == 96 * 104
+    prefix = sum(MODEL.flops_per_token(place, head=False) for place in range(1, 81))
+    assert alone["flops"] - shared["flops"] == prefix
     assert shared["prompt_tokens"] == 100
     assert shared["latency_ms"] == 3
 
 
 def test_impossible_costs_are_refused():
     with pytest.raises(InvalidInputError, match="shared_tokens=5"):
-        answer_costs(SHAPE, prompt_tokens=4, new_tokens=0, latency_ms=1, shared_tokens=5)
-    with pytest.raises(InvalidInputError, match="`layers` must be at least 1, not 0"):
-        ModelShape(parameters=1, layers=0, kv_heads=1, head_dim=1, hidden=1)
+        answer_costs(MODEL, prompt_tokens=4, new_tokens=0, latency_ms=1, shared_tokens=5)
 
 
 def test_progress_prints_two_lines_where_there_is_no_terminal():

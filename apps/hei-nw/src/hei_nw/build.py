@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from hippo_adapters import LanguageModel, PromptTemplate, load_model
+from hippo_adapters import DEFAULT_TEMPLATE, LanguageModel, load_model
 from hippo_core import Encoder, SentenceEncoder
 from hippo_episodic import WriteGate
 
@@ -38,7 +38,7 @@ class Bench:
     @cached_property
     def answerer(self) -> Answerer:
         """The model in the project's one prompt form."""
-        return Answerer(language=self.language, template=PromptTemplate(), batch_size=self.batch_size)
+        return Answerer(language=self.language, template=DEFAULT_TEMPLATE, batch_size=self.batch_size)
 
 
 def build(*, model: str, dtype: str = "auto", batch_size: int = 32) -> Bench:

@@ -47,7 +47,7 @@ def _experiment(arguments: Sequence[str], console: Console) -> None:
     overrides = ["preset=full" if argument == "--full" else argument for argument in arguments]
     sys.argv = ["hei-nw", *overrides]
 
-    @hydra.main(version_base="1.3", config_path="conf", config_name="config")
+    @hydra.main(version_base="1.3", config_path=str(Path(__file__).parent / "conf"), config_name="config")
     def run(config: DictConfig) -> None:
         resolved = OmegaConf.to_container(config, resolve=True)
         run_experiment(RunConfig.of(resolved), command=["hei-nw", *arguments], console=console)

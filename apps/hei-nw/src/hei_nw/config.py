@@ -33,12 +33,16 @@ class RunConfig:
     """Suite to arms that only it runs."""
     n: int
     """Questions a seed and suite."""
+    questions: Mapping[str, int]
+    """Suite to its own number of questions, where it is not `n`."""
     episodes: int
     """Episodes taught a seed and suite."""
     seed: tuple[int, ...]
     model: str
     dtype: str
     batch_size: int
+    workers: int | None
+    """Worker processes; None is one a core."""
     output: str
     """Where run folders go."""
     locomo: str | None
@@ -51,8 +55,8 @@ class RunConfig:
                 raise InvalidInputError(f"`suite`: there is no {name!r}; there are: all, {', '.join(sorted(known))}.")
         for name in (*self.arms, *(arm for arms in self.extra_arms.values() for arm in arms)):
             arm_spec(name)
-        for name in ("n", "episodes", "batch_size"):
-            if getattr(self, name) < 1:
+        for name in ("n", "episodes", "batch_size", "workers"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise InvalidInputError(f"`{name}` must be at least 1, not {getattr(self, name)}.")
         if not self.seed:
             raise InvalidInputError("`seed` is empty; give one, or a list as in seed=[0,1,2].")
@@ -73,12 +77,14 @@ class RunConfig:
             suite=tuple(str(name) for name in suites),
             arms=tuple(preset["arms"]),
             extra_arms={name: tuple(arms) for name, arms in preset["extra_arms"].items()},
-            n=int(resolved["n"]),
+            n=int(resolved["n"] if resolved["n"] is not None else preset["n"]),
+            questions=dict(preset["questions"]) if resolved["n"] is None else {},
             episodes=int(resolved["episodes"]),
             seed=tuple(_whole(seed) for seed in _list(resolved["seed"])),
             model=str(resolved["model"]),
             dtype=str(resolved["dtype"]),
             batch_size=int(resolved["batch_size"]),
+            workers=None if resolved["workers"] is None else int(resolved["workers"]),
             output=str(resolved["output"]),
             locomo=None if resolved["locomo"] is None else str(resolved["locomo"]),
         )
@@ -86,6 +92,10 @@ class RunConfig:
     def arms_of(self, suite: str) -> tuple[str, ...]:
         """Return the arms that `suite` runs."""
         return self.arms + self.extra_arms.get(suite, ())
+
+    def questions_of(self, suite: str) -> int:
+        """Return how many questions a seed of `suite` asks."""
+        return self.questions.get(suite, self.n)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> RunConfig:

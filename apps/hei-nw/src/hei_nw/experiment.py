@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from hippo_core import HippoError, utc_now
+from hippo_core import utc_now
 from hippo_lab.console import print_results
 from hippo_lab.environment import config_hash, describe_hardware, installed_versions, source_state
 from hippo_lab.metrics import Metrics, RunInfo, SuiteMetrics
@@ -24,14 +22,10 @@ from rich.console import Console
 from hei_nw.config import LOCOMO, RunConfig
 from hei_nw.evidence import evaluate_locomo
 from hei_nw.memories import Teaching
-from hei_nw.stages import bench_of, generated_suites, teach_all
+from hei_nw.stages import bench_of, collect_predictions, collect_teaching, generated_suites, run_stage
 
 _VERSIONS = ("hei-nw", "hippo-core", "hippo-episodic", "hippo-adapters", "hippo-lab", "torch", "transformers",
              "sentence-transformers", "faiss-cpu", "numpy", "bm25s")  # fmt: skip
-
-
-class StageFailedError(HippoError, RuntimeError):
-    """The answering process ended with an error; its own message was printed above."""
 
 
 def run_experiment(config: RunConfig, *, command: Sequence[str], console: Console) -> Path:
@@ -43,7 +37,7 @@ def run_experiment(config: RunConfig, *, command: Sequence[str], console: Consol
         console: where progress and results are shown.
 
     Raises:
-        StageFailedError: answering failed.
+        StageFailedError: a worker process failed.
     """
     start = time.perf_counter()
     folder = RunFolder.create(config.output, "hei-nw", config=config.document(), clock=utc_now)
@@ -51,10 +45,10 @@ def run_experiment(config: RunConfig, *, command: Sequence[str], console: Consol
     suites: dict[str, SuiteMetrics] = {}
     sections: list[Section] = []
     if generated_suites(config):
-        figures = teach_all(config, folder, console=console)
-        _answer_in_a_fresh_process(folder)
-        suites |= _summaries(config, folder.predictions())
-        sections.append(_teaching_section(figures))
+        run_stage("teach", config, folder, console=console)
+        run_stage("answer", config, folder, console=console)
+        suites |= _summaries(config, collect_predictions(config, folder))
+        sections.append(_teaching_section(collect_teaching(config, folder)))
     if LOCOMO in config.suite:
         evidence = evaluate_locomo(str(config.locomo), bench_of(config), console=console)
         suites[LOCOMO] = evidence.metrics
@@ -76,14 +70,6 @@ def run_experiment(config: RunConfig, *, command: Sequence[str], console: Consol
     print_results(document, console=console)
     console.print(f"\nReport: {report} and {page}\nMetrics: {folder.path / 'metrics.json'}", highlight=False)
     return folder.path
-
-
-def _answer_in_a_fresh_process(folder: RunFolder) -> None:
-    done = subprocess.run([sys.executable, "-m", "hei_nw.stages", str(folder.path)], check=False)
-    if done.returncode != 0:
-        raise StageFailedError(
-            f"Answering ended with exit status {done.returncode}; see above. What was taught is in {folder.path}."
-        )
 
 
 def _summaries(config: RunConfig, predictions: Sequence[Prediction]) -> dict[str, SuiteMetrics]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from hippo_adapters import HiddenStateEncoder, LanguageModel, read
-from hippo_core import Encoder, EventLog, Salience
+from hippo_core import Encoder, EventLog, Salience, from_jsonable, to_jsonable
 from hippo_episodic import EpisodicStore, WriteGate
+from hippo_lab.predictions import Prediction
 from hippo_lab.worlds import World, dump_world, load_world
 
 STORES = ("plain", "gated", "hidden", "emptied")
@@ -43,19 +44,15 @@ class TaughtWorld:
     world: World
     folder: Path
     encoder: Encoder
-    language: LanguageModel
+    language: Callable[[], LanguageModel]
+    """Loads the model at the first call: most arms never need it here."""
 
     def open(self, store: str) -> EpisodicStore:
         """Open one of `STORES`; the caller closes it."""
         path = self.folder / f"{store}.db"
         if store == "hidden":
-            return EpisodicStore(path, encoder=HiddenStateEncoder(self.language), lexical_weight=0.0)
+            return EpisodicStore(path, encoder=HiddenStateEncoder(self.language()), lexical_weight=0.0)
         return EpisodicStore(path, encoder=self.encoder)
-
-
-def folder_of(run: Path, suite: str, seed: int) -> Path:
-    """Return where the stores of one suite and seed lie."""
-    return run / "stores" / f"{suite}-{seed}"
 
 
 def teach(
@@ -64,7 +61,7 @@ def teach(
     *,
     stores: Collection[str],
     encoder: Encoder,
-    language: LanguageModel,
+    language: Callable[[], LanguageModel],
     gate: WriteGate,
     events: EventLog,
     clock: Callable[[], float] = time.perf_counter,
@@ -76,7 +73,7 @@ def teach(
         folder: made here.
         stores: some of `STORES`; "plain" is always made.
         encoder: the sentence encoder, for every store but "hidden".
-        language: measures surprise for "gated" and makes the keys of "hidden".
+        language: returns the model that measures surprise for "gated" and makes the keys of "hidden".
         gate: of "gated".
         events: where each gate decision goes.
         clock: seconds.
@@ -103,7 +100,7 @@ def teach(
             store.delete([receipt.id for receipt in receipts if receipt.id is not None])
     if "gated" in stores:
         start = clock()
-        surprises = [reading.nll for reading in read(language, [episode.text for episode in episodes])]
+        surprises = [reading.nll for reading in read(language(), [episode.text for episode in episodes])]
         seconds = clock() - start
         surprised = [
             replace(episode, salience=Salience(surprise=surprise))
@@ -120,13 +117,30 @@ def teach(
             kept_gold=sum(not kept.isdisjoint(question.gold) for question in world.questions) / len(world.questions),
         )
     if "hidden" in stores:
-        with EpisodicStore(folder / "hidden.db", encoder=HiddenStateEncoder(language), lexical_weight=0.0) as store:
+        with EpisodicStore(folder / "hidden.db", encoder=HiddenStateEncoder(language()), lexical_weight=0.0) as store:
             store.write_many(episodes)
     figures = replace(figures, store_bytes={path.stem: path.stat().st_size for path in sorted(folder.glob("*.db"))})
     (folder / "teaching.json").write_text(json.dumps(asdict(figures), indent=2) + "\n", encoding="utf-8")
     return figures
 
 
-def reopen(folder: Path, *, encoder: Encoder, language: LanguageModel) -> TaughtWorld:
+def reopen(folder: Path, *, encoder: Encoder, language: Callable[[], LanguageModel]) -> TaughtWorld:
     """Return what `teach` left in `folder`."""
     return TaughtWorld(world=load_world(folder / "world.jsonl"), folder=folder, encoder=encoder, language=language)
+
+
+def read_teaching(folder: Path) -> Teaching:
+    """Return the figures that `teach` left in `folder`."""
+    return Teaching(**json.loads((folder / "teaching.json").read_text(encoding="utf-8")))
+
+
+def write_predictions(folder: Path, predictions: Sequence[Prediction]) -> None:
+    """Leave one world's answers beside its stores."""
+    lines = [json.dumps(to_jsonable(prediction), ensure_ascii=False) for prediction in predictions]
+    (folder / "predictions.jsonl").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def read_predictions(folder: Path) -> list[Prediction]:
+    """Return what `write_predictions` left in `folder`."""
+    with (folder / "predictions.jsonl").open(encoding="utf-8") as file:
+        return [from_jsonable(Prediction, json.loads(line)) for line in file]

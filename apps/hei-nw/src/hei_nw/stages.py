@@ -1,14 +1,24 @@
-"""The two stages of a run. They meet on disk alone: the second one is started as a process of its own."""
+"""The two stages of a run: teach, then answer. They meet on disk alone.
+
+Each stage is done by worker processes, one a core and one thread each (two threads of one process wait for each other
+whenever something else runs on a core). The answering processes are fresh: all they know is what teaching left on disk.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
-from hippo_core import utc_now
+from hippo_core import HippoError, utc_now
 from hippo_lab.arms import parse_arm
 from hippo_lab.guard import DecodingGuard
+from hippo_lab.predictions import Prediction
 from hippo_lab.progress import progress
 from hippo_lab.runs import RunFolder
 from hippo_lab.worlds import World
@@ -17,10 +27,16 @@ from rich.console import Console
 from hei_nw.answering import LONG_CONTEXT_QUESTIONS, answer_world
 from hei_nw.build import GATE, Bench, build
 from hei_nw.config import LOCOMO, SMALL, RunConfig
-from hei_nw.memories import STORES, Teaching, folder_of, reopen, teach
+from hei_nw.memories import STORES, Teaching, read_predictions, read_teaching, reopen, teach, write_predictions
 from hei_nw.suites import make_small_world, make_world
 
+Stage = Literal["teach", "answer"]
+_POLL_S = 0.2
 _ARM_STORES = {"text_hidden": "hidden", "text_gated": "gated", "emptied": "emptied"}
+
+
+class StageFailedError(HippoError, RuntimeError):
+    """A worker process ended with an error; its own message was printed above."""
 
 
 def bench_of(config: RunConfig) -> Bench:
@@ -33,68 +49,134 @@ def generated_suites(config: RunConfig) -> tuple[str, ...]:
     return tuple(name for name in config.suite if name != LOCOMO)
 
 
+def worlds_of(config: RunConfig) -> list[tuple[str, int]]:
+    """Return the run's worlds as (suite, seed), in the order of the results."""
+    return [(suite, seed) for suite in generated_suites(config) for seed in config.seed]
+
+
 def world_of(config: RunConfig, suite: str, seed: int) -> World:
     """Return the world that one suite and seed of a run is about."""
     if suite.endswith(SMALL):
         return replace(make_small_world(suite.removesuffix(SMALL), seed=seed), suite=suite)
-    return make_world(suite, seed=seed, episodes=config.episodes, questions=config.n)
+    return make_world(suite, seed=seed, episodes=config.episodes, questions=config.questions_of(suite))
 
 
-def teach_all(config: RunConfig, folder: RunFolder, *, console: Console) -> list[Teaching]:
-    """Teach every suite and seed into stores under the run folder."""
+def folder_of(run: Path, suite: str, seed: int) -> Path:
+    """Return where everything about one suite and seed lies."""
+    return run / "worlds" / f"{suite}-{seed}"
+
+
+def run_stage(stage: Stage, config: RunConfig, folder: RunFolder, *, console: Console) -> None:
+    """Do one stage in worker processes, and show how far they are.
+
+    Raises:
+        StageFailedError: a worker failed; the others were ended. What was committed stays in the run folder.
+    """
+    worlds = worlds_of(config)
+    command = [sys.executable, "-m", "hei_nw.stages", stage, str(folder.path)]
+    # Each worker loads its own model; more workers than worlds would load it for nothing
+    count = min(config.workers or len(os.sched_getaffinity(0)), len(worlds))
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1") if count > 1 else {}
+    workers = [subprocess.Popen(command, env={**os.environ, **threads}) for _ in range(count)]
+    try:
+        what = {"teach": "Teaching worlds", "answer": "Answering worlds"}[stage]
+        with progress(what, total=len(worlds), console=console) as advance:
+            shown = 0
+            while any(worker.poll() is None for worker in workers):
+                if any(worker.returncode for worker in workers):
+                    break
+                time.sleep(_POLL_S)
+                done = sum(_claim(folder.path, stage, *world).with_suffix(".done").exists() for world in worlds)
+                advance(done - shown)
+                shown = done
+            advance(len(worlds) - shown if not any(worker.returncode for worker in workers) else 0)
+    finally:
+        for worker in workers:
+            if worker.poll() is None:
+                worker.terminate()
+            worker.wait()
+    if any(worker.returncode for worker in workers):
+        raise StageFailedError(f"A process of the stage {stage!r} failed; see above. Run folder: {folder.path}.")
+
+
+def collect_teaching(config: RunConfig, folder: RunFolder) -> list[Teaching]:
+    """Return the figures of every taught world."""
+    return [read_teaching(folder_of(folder.path, *world)) for world in worlds_of(config)]
+
+
+def collect_predictions(config: RunConfig, folder: RunFolder) -> list[Prediction]:
+    """Put the answers of all worlds into the run's predictions.jsonl, in order, and return them.
+
+    Raises:
+        TooManyMalformedError: so many are no answers that the run is worth nothing.
+    """
+    predictions = [one for world in worlds_of(config) for one in read_predictions(folder_of(folder.path, *world))]
+    folder.add_predictions(predictions)
+    # `shuffled` and `none` may well make the model say nothing; the arms that hold the answer may not
+    held = [one.fault for one in predictions if one.arm in ("oracle", "text")]
+    DecodingGuard().report(held).require()
+    return predictions
+
+
+def _unclaimed(stage: Stage, config: RunConfig, run: Path) -> Iterator[tuple[str, int]]:
+    """Yield worlds that no other worker has taken. Making a folder is atomic, so each is taken once."""
+    for world in worlds_of(config):
+        claim = _claim(run, stage, *world)
+        try:
+            claim.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        yield world
+        claim.with_suffix(".done").touch()
+
+
+def _claim(run: Path, stage: Stage, suite: str, seed: int) -> Path:
+    return run / "worlds" / ".claims" / f"{stage}-{suite}-{seed}"
+
+
+def _teach(config: RunConfig, folder: RunFolder) -> None:
     bench = bench_of(config)
-    suites = generated_suites(config)
-    figures: list[Teaching] = []
-    with progress("Teaching", total=len(suites) * len(config.seed), console=console) as advance:
-        for suite in suites:
-            for seed in config.seed:
-                world = world_of(config, suite, seed)
-                bases = {parse_arm(arm).base for arm in config.arms_of(suite)}
-                wanted = {"plain", *(_ARM_STORES[base] for base in bases if base in _ARM_STORES)}
-                figures.append(
-                    teach(
-                        world,
-                        folder_of(folder.path, suite, seed),
-                        stores=[name for name in STORES if name in wanted],
-                        encoder=bench.encoder,
-                        language=bench.language,
-                        gate=GATE,
-                        events=folder.events,
-                    )
-                )
-                folder.events.log("taught", "hei_nw", suite=suite, seed=seed, episodes=len(world.items))
-                advance(1)
-    return figures
+    for suite, seed in _unclaimed("teach", config, folder.path):
+        bases = {parse_arm(arm).base for arm in config.arms_of(suite)}
+        wanted = {"plain", *(_ARM_STORES[base] for base in bases if base in _ARM_STORES)}
+        world = world_of(config, suite, seed)
+        teach(
+            world,
+            folder_of(folder.path, suite, seed),
+            stores=[name for name in STORES if name in wanted],
+            encoder=bench.encoder,
+            language=lambda: bench.language,
+            gate=GATE,
+            events=folder.events,
+        )
+        folder.events.log("taught", "hei_nw", suite=suite, seed=seed, episodes=len(world.items))
 
 
-def answer_all(config: RunConfig, folder: RunFolder, *, console: Console) -> None:
-    """Open the stores and answer every question in every arm, into predictions.jsonl."""
+def _answer(config: RunConfig, folder: RunFolder) -> None:
     bench = bench_of(config)
-    guard = DecodingGuard()
-    suites = generated_suites(config)
-    per_seed = LONG_CONTEXT_QUESTIONS // len(config.seed)
-    with progress("Answering", total=len(suites) * len(config.seed), console=console) as advance:
-        for suite in suites:
-            for seed in config.seed:
-                taught = reopen(folder_of(folder.path, suite, seed), encoder=bench.encoder, language=bench.language)
-                predictions = answer_world(
-                    taught,
-                    [parse_arm(arm) for arm in config.arms_of(suite)],
-                    bench.answerer,
-                    guard=guard,
-                    timed=seed == config.seed[0],
-                    long_context_questions=per_seed,
-                )
-                folder.add_predictions(predictions)
-                folder.events.log("answered", "hei_nw", suite=suite, seed=seed, predictions=len(predictions))
-                advance(1)
-    guard.report(prediction.fault for prediction in folder.predictions()).require()
+    for suite, seed in _unclaimed("answer", config, folder.path):
+        place = folder_of(folder.path, suite, seed)
+        predictions = answer_world(
+            reopen(place, encoder=bench.encoder, language=lambda: bench.language),
+            [parse_arm(arm) for arm in config.arms_of(suite)],
+            bench.answerer,
+            guard=DecodingGuard(),
+            timed=seed == config.seed[0],
+            long_context_questions=LONG_CONTEXT_QUESTIONS // len(config.seed),
+        )
+        write_predictions(place, predictions)
+        folder.events.log("answered", "hei_nw", suite=suite, seed=seed, predictions=len(predictions))
 
 
 def main() -> None:
-    """Answer for the run folder named on the command line, which holds the configuration."""
-    folder = RunFolder(Path(sys.argv[1]), clock=utc_now)
-    answer_all(RunConfig.from_document(folder.config), folder, console=Console())
+    """Work on the stage and run folder named on the command line until nothing is left to take."""
+    from hei_nw.cli import quiet_libraries
+
+    quiet_libraries()
+    stage, path = sys.argv[1:]
+    folder = RunFolder(Path(path), clock=utc_now)
+    config = RunConfig.from_document(folder.config)
+    {"teach": _teach, "answer": _answer}[stage](config, folder)
 
 
 if __name__ == "__main__":

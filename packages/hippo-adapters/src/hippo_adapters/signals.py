@@ -177,9 +177,7 @@ def _surprise(model: LanguageModel, states: Tensor, targets: Tensor) -> tuple[ND
     nll, entropy = torch.empty(len(targets)), torch.empty(len(targets))
     for start in range(0, len(targets), _LOGIT_ROWS):
         part = slice(start, start + _LOGIT_ROWS)
-        logits = head(states[part]).float()
-        total = logits.logsumexp(dim=-1, keepdim=True)
-        nll[part] = (total - logits.gather(-1, targets[part, None]))[:, 0].cpu()
-        log_p = logits.sub_(total)
+        log_p = head(states[part]).float().log_softmax(dim=-1)
+        nll[part] = -log_p.gather(-1, targets[part, None])[:, 0].cpu()
         entropy[part] = -(log_p.exp() * log_p).sum(dim=-1).cpu()
     return nll.numpy(), entropy.numpy()

@@ -113,7 +113,7 @@ class _Values:
         if attribute == "call sign":
             return f"{self._rng.choice(self._words.call_words)} {self._rng.randint(2, 99)}"
         if attribute == "serial number":
-            return "".join(self._rng.choice("BCDFGHKLMNPRSTVWXZ") for _ in range(2)) + str(self._rng.randint(100, 999))
+            return str(self._rng.randint(10_000, 99_999))
         return str(self._rng.randint(1024, 9999))
 
 

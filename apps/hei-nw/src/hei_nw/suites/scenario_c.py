@@ -100,7 +100,7 @@ def _ask_latest(taught: list[Draft], rng: random.Random, budget: AnswerBudget, *
             budget.spend("port", answer)
             found.append(
                 Inquiry(
-                    text=f"Which port is server {server}'s {service} on now?",
+                    text=f"Which port number is server {server}'s {service} on now?",
                     answer=answer,
                     slot="port",
                     cue={"server": server, "service": service},
@@ -127,7 +127,8 @@ def _ask_dated(
 
 
 def _dated_text(cue: dict[str, str]) -> str:
-    when = f"On {cue['when']}, which port"
+    # "Port number": with "port" alone the model answers "port 8123" to one dev question in six
+    when = f"On {cue['when']}, which port number"
     if "service" not in cue:
         return f"{when} did server {cue['server']} use?"
     return (

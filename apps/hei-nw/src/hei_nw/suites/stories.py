@@ -94,6 +94,9 @@ class Storyteller:
 def question_text(slot: str, cue: Mapping[str, str], verb: Verb) -> str:
     """Return a question about `slot` of a story with `verb` that mentions exactly the slots of `cue`.
 
+    "Which thing", not "What": chosen on dev worlds with SmolLM2-135M and the gold story (42 questions): .76 against
+    .36 with worked examples that never ask "What", .76 against .74 with ones that do.
+
     Raises:
         InvalidInputError: `slot` is not one of a story's four.
     """
@@ -103,7 +106,7 @@ def question_text(slot: str, cue: Mapping[str, str], verb: Verb) -> str:
     if slot == "who":
         return f"Who {verb.past} {what}{tail}?"
     if slot == "what":
-        head = f"What did {cue['who']} {verb.base}" if "who" in cue else f"What was {verb.participle}"
+        head = f"Which thing did {cue['who']} {verb.base}" if "who" in cue else f"Which thing was {verb.participle}"
     elif slot in ("where", "when"):
         did = f"did {cue['who']} {verb.base} {what}" if "who" in cue else f"was {what} {verb.participle}"
         head = f"{slot.capitalize()} {did}"

@@ -130,7 +130,7 @@ DEV = Vocabulary(
         crate goblet thimble purse backpack hourglass"""
     ),
     places=_phrases(
-        """windmill, orchard, brewery, gymnasium, stadium, campsite, theatre, bridge, consulate, nursery, kennel, barn,
+        """windmill, orchard, winery, gymnasium, stadium, campsite, theatre, bridge, consulate, nursery, kennel, barn,
         freight yard, flower stall, golf course, subway entrance, school canteen, science lab, hospital ward,
         recycling centre, skating rink, concert arena, cliff path, yoga loft, coffee corner, toll booth, sauna,
         marina, rectory, kindergarten, bowling alley, shipyard, weaving

@@ -13,78 +13,79 @@ from hippo_adapters.memory.registry import register_reader
 from hippo_adapters.memory.template import PromptTemplate, WorkedExample
 from hippo_adapters.models import LanguageModel
 
-# Found by `benchmarks/prompt_forms.py`; the numbers are in benchmarks/results/prompt_forms--smollm2-135m--seed100.json.
-# Every second example shows two traces with the useful one last, where the reader puts the best. Answers carry no
-# preposition, article or label ("443", not "port 443"): the model copies that habit.
+# Chosen by `benchmarks/prompt_forms.py`; see benchmarks/results/prompt_forms--smollm2-135m--seed100.json.
+# What the examples show matters more than how many there are: whole answers of several words, a date at the front, in
+# the middle and at the end, active and passive, and a bare number for "port number". One trace: a second one, even a
+# worse one, costs the model more than it saves.
 DEFAULT_TEMPLATE = PromptTemplate(
     examples=(
         WorkedExample(
-            question="Who put the paper crane in the greenhouse?",
+            traces=("The batch number of the teak shed is LM260.",),
+            question="What is the batch number of the teak shed now?",
+            answer="LM260",
+        ),
+        WorkedExample(
+            traces=("On day 77, server omega runs gopher on port 3055.",),
+            question="On day 77, which port number did server omega use?",
+            answer="3055",
+        ),
+        WorkedExample(
+            traces=("On 29 April, Ottilie Marsh hid the woolen lamp at the pagoda.",),
+            question="Who hid the woolen lamp on 29 April?",
+            answer="Ottilie Marsh",
+        ),
+        WorkedExample(
+            traces=("The paper crane was lost by Bertrand at the jazz cafe on Sunday noon.",),
+            question="Where did Bertrand lose the paper crane?",
+            answer="jazz cafe",
+        ),
+        WorkedExample(
+            traces=("The nickname of the jade shed is now Zircon 19.",),
+            question="What is the nickname of the jade shed now?",
+            answer="Zircon 19",
+        ),
+        WorkedExample(
+            traces=("Agnetha repaired the purple kite on 30 June at the embassy.",),
+            question="When did Agnetha repair the purple kite?",
+            answer="30 June",
+        ),
+        WorkedExample(
+            traces=("Lucho prefers violet syrup for his pancakes.",),
+            question="What does Lucho prefer for his pancakes?",
+            answer="violet syrup",
+        ),
+        WorkedExample(
+            traces=("Correction: the caretaker of the jade shed is Ottilie from now on.",),
+            question="Who is the caretaker of the jade shed now?",
             answer="Ottilie",
-            traces=("Ottilie put the paper crane in the greenhouse on a rainy morning.",),
         ),
         WorkedExample(
-            question="Which port does router Juno open in week 9?",
-            answer="443",
-            traces=(
-                "In week 9, router Juno opens telnet on port 443.",
-                "In week 9, router Minos opens gopher on port 70.",
-            ),
+            traces=("On day 951, server omega runs telnet on port 4180.",),
+            question="Which port number is server omega's telnet on now?",
+            answer="4180",
         ),
         WorkedExample(
-            question="Which thing did Bertrand lose near the canal?",
-            answer="purple kite",
-            traces=("Last winter, Bertrand lost a purple kite near the canal.",),
+            traces=("On 31 October, the vinyl record was left at the candy mall by Juno Hale.",),
+            question="Where was the vinyl record left on 31 October?",
+            answer="candy mall",
         ),
         WorkedExample(
-            question="Since when has Agnetha lived in Reykjavik?",
-            answer="childhood",
-            traces=(
-                "Agnetha has lived in Reykjavik as a poet since childhood.",
-                "Agnetha has lived in Caracas as a diver since 2024.",
-            ),
+            traces=("The banjo was borrowed by Wolfgang Ruiz on Sunday lunchtime at the casino.",),
+            question="When did Wolfgang Ruiz borrow the banjo?",
+            answer="Sunday lunchtime",
         ),
         WorkedExample(
-            question="Which router opens gopher on port 70?",
-            answer="Minos",
-            traces=("In week 30, router Minos opens gopher on port 70.",),
+            traces=("On 31 July, the sapphire ring was sold at the karting club by Lucho.",),
+            question="Which thing did Lucho sell at the karting club on 31 July?",
+            answer="sapphire ring",
         ),
         WorkedExample(
-            question="Where did Wolfgang have lunch with Lucho?",
-            answer="embassy",
-            traces=(
-                "Wolfgang and Lucho had lunch at the embassy in spring.",
-                "Wolfgang and Agnetha had lunch at the gallery in autumn.",
-            ),
-        ),
-        WorkedExample(
-            question="Which number opens locker 7?",
-            answer="90210",
-            traces=("Notice: locker 7 of the gym now opens with 90210.",),
-        ),
-        WorkedExample(
-            question="What port is telnet on router Juno open on?",
-            answer="23",
-            traces=(
-                "In week 12, router Juno opens telnet on port 23.",
-                "In week 12, router Juno opens gopher on port 70.",
-            ),
-        ),
-        WorkedExample(
-            question="Who lives in Reykjavik as a poet?",
-            answer="Agnetha",
-            traces=("Agnetha has lived in Reykjavik as a poet since childhood.",),
-        ),
-        WorkedExample(
-            question="When did Ottilie fly to Caracas?",
-            answer="noon",
-            traces=(
-                "Ottilie flew to Caracas at noon with a red wagon.",
-                "Ottilie flew to Reykjavik at dusk with a red wagon.",
-            ),
+            traces=("Juno Hale carried the knitted hat to the pagoda on 30 December.",),
+            question="Which thing did Juno Hale carry to the pagoda on 30 December?",
+            answer="knitted hat",
         ),
     ),
-    traces=2,
+    traces=1,
 )
 """The form that every arm shares. Its worked examples use names, places and things of their own: keep
 `DEFAULT_TEMPLATE.words()` out of generated worlds."""
