@@ -17,6 +17,7 @@ _HEADS: dict[str, str] = {
     "prompt_tokens": "tokens", "kv_bytes": "KV bytes", "flops": "FLOPs", "latency_ms": "ms", "tool_call_ms": "tool ms",
     "store_bytes": "store bytes",
 }  # fmt: skip
+_COMPACT = ("em", "f1", "p_at_1", "prompt_tokens", "latency_ms")
 _UNITS = ("prompt_tokens", "kv_bytes", "flops", "latency_ms", "tool_call_ms", "store_bytes")
 
 
@@ -43,11 +44,13 @@ def arms_table(suite: str, document: Mapping[str, Any], *, compact: bool = False
     Args:
         suite: its name.
         document: `metrics["suites"][suite]`.
-        compact: for narrow places, leave the intervals of all metrics but `em` out.
+        compact: for terminals, show the main metrics only, and the interval of `em` alone.
     """
     arms: Mapping[str, Mapping[str, Mapping[str, Any]]] = document["arms"]
     present = dict.fromkeys(name for row in arms.values() for name in row)
     metrics = [name for name in _ORDER if name in present] + [name for name in present if name not in _ORDER]
+    if compact:
+        metrics = [name for name in metrics if name in _COMPACT or name.startswith("recall@")]
     rows = [
         (arm, *(_cell(name, row[name], compact) if name in row else "–" for name in metrics), _count(row))
         for arm, row in arms.items()
