@@ -33,6 +33,12 @@ def test_marked_examples_run(root, pages):
             assert result.returncode == 0, f"{path}\n{result.stdout}{result.stderr}"
 
 
+def test_result_tables_say_what_their_files_say(root):
+    command = [sys.executable, str(root / "benchmarks/report.py"), "--check"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
 def test_commands_exist(root, pages, projects):
     scripts = {name for project in projects.values() for name in project.get("scripts", {})}
     known = scripts | {"nox", "python", "pytest", "ruff", "pyright", "lint-imports"}
