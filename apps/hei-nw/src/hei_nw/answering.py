@@ -22,8 +22,9 @@ from hei_nw.arms import recall_of
 from hei_nw.memories import TaughtWorld
 
 LONG_CONTEXT_QUESTIONS = 50
-"""Questions that `long_context` answers in a run, spread over the seeds: each costs a pass over the whole window."""
-TIMED_QUESTIONS = 8
+"""Questions that `long_context` answers at most in a world. Reading a full window takes a minute on one core, so that
+large worlds are read for the first seed alone."""
+TIMED_QUESTIONS = 4
 """Questions of the first seed that are answered one at a time, to measure latency."""
 SHOWN_TRACES = 4
 """Traces kept in predictions.jsonl."""

@@ -30,7 +30,7 @@ from hei_nw.suites import Conversation, load_locomo
 KS = (1, 5, 10, 20)
 KEEP_RATES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 CURVE_K = 10
-RANDOM_DRAWS = 20
+RANDOM_DRAWS = 5
 _ADVERSARIAL = 5  # such questions have no answer in the conversation, so their "evidence" is what misleads
 
 Ranking = Mapping[str, Sequence[str]]

@@ -162,7 +162,7 @@ def _answer(config: RunConfig, folder: RunFolder) -> None:
             bench.answerer,
             guard=DecodingGuard(),
             timed=seed == config.seed[0],
-            long_context_questions=LONG_CONTEXT_QUESTIONS // len(config.seed),
+            long_context_questions=LONG_CONTEXT_QUESTIONS if suite.endswith(SMALL) or seed == config.seed[0] else 0,
         )
         write_predictions(place, predictions)
         folder.events.log("answered", "hei_nw", suite=suite, seed=seed, predictions=len(predictions))
