@@ -317,7 +317,7 @@ def test_the_console_shows_brackets_and_the_verdict(metrics):
     target = StringIO()
     print_results(metrics.document(), console=Console(file=target, width=200, color_system=None))
     shown = target.getvalue()
-    assert re.search(r"text\s+│ 0\.900 \[0\.8\d+, 0\.9\d+\]", shown)
+    assert re.search(r"text\s+0\.900 \[0\.8\d+, 0\.9\d+\]", shown)
     assert "30 × 2" in shown
     assert "effect test PASSED" in shown
     assert "< 0.001" in shown

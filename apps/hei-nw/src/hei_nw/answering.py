@@ -24,12 +24,11 @@ from hei_nw.memories import TaughtWorld
 LONG_CONTEXT_QUESTIONS = 50
 """Questions that `long_context` answers at most in a world. Reading a full window takes a minute on one core, so that
 large worlds are read for the first seed alone."""
-TIMED_QUESTIONS = 4
+TIMED_QUESTIONS = 2
 """Questions of the first seed that are answered one at a time, to measure latency."""
 SHOWN_TRACES = 4
 """Traces kept in predictions.jsonl."""
 MAX_NEW_TOKENS = 16
-_BLANK = "\ue000"  # a private character: stands where the question will
 
 Advance = Callable[[int], None]
 
@@ -171,22 +170,19 @@ def answer_in_long_context(taught: TaughtWorld, questions: Sequence[Question], a
     if not questions:
         return []
     language, template = answerer.language, answerer.template
-    head = template.prefix()
-    room = language.context_length - len(language.encode(head)) - 128  # for the question and its answer
-    shown: list[Episode] = []
+    room = language.context_length - len(language.encode(template.prefix())) - 128  # for the question and its answer
+    shown: list[str] = []  # newest first
     keys: set[str] = set()
     for item in reversed(taught.world.items):
         room -= len(language.encode(item.episode.text)) + 2
         if room < 0:
             break
-        shown.append(item.episode)
+        shown.append(item.episode.text)
         keys.add(item.key)
-    full = replace(template, traces=len(shown)).prompt(_BLANK, [episode.text for episode in shown])
-    memory, _, rest = full.partition(template.question_form.replace("{question}", _BLANK))
     start = answerer.clock()
-    prefix = compute_prefix(language, head + memory)
+    prefix = compute_prefix(language, template.prefix(shown[::-1]))
     prefix_seconds = answerer.clock() - start
-    prompts = [template.question_form.replace("{question}", question.text) + rest for question in questions]
+    prompts = [template.prompt(question.text) for question in questions]
     start = answerer.clock()
     said = generate(language, prompts, prefix=prefix, max_new_tokens=MAX_NEW_TOKENS, batch_size=8)
     each = (answerer.clock() - start + prefix_seconds) / len(questions)

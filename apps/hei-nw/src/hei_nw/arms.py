@@ -45,7 +45,8 @@ def recall_of(arm: ArmName, taught: TaughtWorld) -> Recall:
     if arm.base == "bm25":
         return _baseline(BM25Retriever([item.episode for item in world.items]))
     if arm.base == "dense":
-        return _baseline(DenseRetriever([item.episode for item in world.items], encoder=taught.encoder))
+        episodes = [item.episode for item in world.items]
+        return _baseline(DenseRetriever(episodes, encoder=taught.encoder, vectors=taught.vectors()))
     if arm.base == "text_hidden":
         return _from_store(taught.open("hidden"))
     if arm.base == "text_gated":

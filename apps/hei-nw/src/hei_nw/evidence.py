@@ -76,7 +76,10 @@ def evaluate_locomo(path: str, bench: Bench, *, console: Console) -> Evidence:
     arms = {
         "bm25": [_baseline(one, BM25Retriever([item.episode for item in one.conversation.items])) for one in encoded],
         "dense": [
-            _baseline(one, DenseRetriever([i.episode for i in one.conversation.items], encoder=bench.encoder))
+            _baseline(
+                one,
+                DenseRetriever([i.episode for i in one.conversation.items], encoder=bench.encoder, vectors=one.keys),
+            )
             for one in encoded
         ],
         "store": [_store_ranking(one, bench, keep=None) for one in encoded],

@@ -8,11 +8,13 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 from hippo_adapters import HiddenStateEncoder, LanguageModel, read
 from hippo_core import Encoder, EventLog, Salience, from_jsonable, to_jsonable
 from hippo_episodic import EpisodicStore, WriteGate
 from hippo_lab.predictions import Prediction
 from hippo_lab.worlds import World, dump_world, load_world
+from numpy.typing import NDArray
 
 STORES = ("plain", "gated", "hidden", "emptied")
 """Everything written; behind the gate; keyed by the model's hidden states; everything deleted again."""
@@ -46,6 +48,10 @@ class TaughtWorld:
     encoder: Encoder
     language: Callable[[], LanguageModel]
     """Loads the model at the first call: most arms never need it here."""
+
+    def vectors(self) -> NDArray[np.float32]:
+        """Return the sentence vectors of the items, computed once at teaching, shape (items, dim)."""
+        return np.load(self.folder / "vectors.npy")
 
     def open(self, store: str) -> EpisodicStore:
         """Open one of `STORES`; the caller closes it."""
@@ -82,8 +88,10 @@ def teach(
     dump_world(world, folder / "world.jsonl")
     episodes = [item.episode for item in world.items]
     start = clock()
-    keys = list(encoder.encode([episode.text for episode in episodes]))
+    vectors = encoder.encode([episode.text for episode in episodes])
     encoded = clock()
+    np.save(folder / "vectors.npy", vectors)
+    keys = list(vectors)
     with EpisodicStore(folder / "plain.db", encoder=encoder) as store:
         store.write_many(episodes, keys=keys)
     written = clock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -29,7 +30,7 @@ def print_results(document: Mapping[str, Any], *, console: Console) -> None:
 
 
 def _rich(table: Table) -> RichTable:
-    shown = RichTable(title=table.title, title_justify="left", header_style="bold")
+    shown = RichTable(title=table.title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1))
     for number, head in enumerate(table.head):
         shown.add_column(head, justify="right" if number else "left", no_wrap=True)
     for row in table.rows:

@@ -85,17 +85,22 @@ class DenseRetriever:
     Args:
         episodes: in teaching order, at least one.
         encoder: anything with `encode(texts)`; rows need not have length 1.
+        vectors: the encoder's rows for the episodes where they are known already, shape (episodes, dim).
 
     Raises:
         InvalidInputError: no episodes.
     """
 
-    def __init__(self, episodes: Sequence[Episode], *, encoder: TextEncoder) -> None:
+    def __init__(
+        self, episodes: Sequence[Episode], *, encoder: TextEncoder, vectors: NDArray[np.float32] | None = None
+    ) -> None:
         if not episodes:
             raise InvalidInputError("a retriever needs at least one episode to search.")
         self._episodes = list(episodes)
         self._encoder = encoder
-        self._vectors = _unit_rows(encoder.encode([episode.text for episode in episodes]))  # (episodes, dim)
+        if vectors is None:
+            vectors = encoder.encode([episode.text for episode in episodes])
+        self._vectors = _unit_rows(vectors)  # (episodes, dim)
 
     def recall_many(self, cues: Sequence[str], k: int = 8) -> list[list[Hit[Episode]]]:
         """Return up to `k` hits for each cue; scores are cosines. Cost: O(episodes · dim) a cue."""

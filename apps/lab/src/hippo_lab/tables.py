@@ -17,7 +17,7 @@ _HEADS: dict[str, str] = {
     "prompt_tokens": "tokens", "kv_bytes": "KV bytes", "flops": "FLOPs", "latency_ms": "ms", "tool_call_ms": "tool ms",
     "store_bytes": "store bytes",
 }  # fmt: skip
-_COMPACT = ("em", "f1", "p_at_1", "prompt_tokens", "latency_ms")
+_COMPACT = ("em", "p_at_1", "prompt_tokens", "latency_ms")
 _UNITS = ("prompt_tokens", "kv_bytes", "flops", "latency_ms", "tool_call_ms", "store_bytes")
 
 
