@@ -43,6 +43,10 @@ def suite(folder):
     return json.loads((folder / "metrics.json").read_text())["suites"]["scenario_a_small"]
 
 
+def predictions(folder):
+    return [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+
+
 def em(suite, arm):
     return suite["arms"][arm]["em"]["mean"]
 
@@ -61,14 +65,14 @@ def test_the_effect_is_the_memorys(suite):
 
 
 def test_an_emptied_memory_leaves_exactly_the_prompt_without_memory(folder):
-    rows = [json.loads(line) for line in (folder / "predictions.jsonl").open()]
+    rows = predictions(folder)
     prompts = {arm: [row["prompt"] for row in rows if row["arm"] == arm] for arm in ("none", "emptied", "text")}
     assert prompts["emptied"] == prompts["none"]
     assert all(prompt.startswith("Memory:") for prompt in prompts["text"])
 
 
 def test_every_arm_answered_every_question_and_kept_the_raw_text(folder):
-    rows = [json.loads(line) for line in (folder / "predictions.jsonl").open()]
+    rows = predictions(folder)
     assert {row["arm"] for row in rows} == {
         "none", "oracle", "text", "bm25", "emptied", "shuffled", "text_hidden", "text_gated", "long_context",
     }  # fmt: skip

@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable, Sequence
 
 from hippo_core import Episode, Hit
-from hippo_episodic import EpisodicStore
 from hippo_lab.arms import ArmName, register_arm
 from hippo_lab.effect import shuffled_contents
 from hippo_lab.retrieval import BM25Retriever, DenseRetriever, Retriever
@@ -48,12 +47,12 @@ def recall_of(arm: ArmName, taught: TaughtWorld) -> Recall:
         episodes = [item.episode for item in world.items]
         return _baseline(DenseRetriever(episodes, encoder=taught.encoder, vectors=taught.vectors()))
     if arm.base == "text_hidden":
-        return _from_store(taught.open("hidden"))
+        return _from_store(taught, "hidden")
     if arm.base == "text_gated":
-        return _from_store(taught.open("gated"))
+        return _from_store(taught, "gated")
     if arm.base == "emptied":
-        return _from_store(taught.open("emptied"))
-    recall = _from_store(taught.open("plain"))
+        return _from_store(taught, "emptied")
+    recall = _from_store(taught, "plain")
     return _shuffled(recall, world) if arm.base == "shuffled" else recall
 
 
@@ -65,9 +64,10 @@ def _gold(world: World, questions: Sequence[Question]) -> list[Hits]:
     return [[Hit(id=order[key], item=items[key].episode, score=1.0, why={"path": "gold"})] for key in newest]
 
 
-def _from_store(store: EpisodicStore) -> Recall:
+def _from_store(taught: TaughtWorld, name: str) -> Recall:
     def recall(questions: Sequence[Question]) -> list[Hits]:
-        found = store.recall_many([question.text for question in questions], k=POOL)
+        with taught.open(name) as store:
+            found = store.recall_many([question.text for question in questions], k=POOL)
         return [newest_first(question.text, hits) for question, hits in zip(questions, found, strict=True)]
 
     return recall
