@@ -55,6 +55,7 @@ TEST_COMMAND_MINUTES = 25
 if sum(BUDGETS.values()) > TEST_COMMAND_MINUTES:
     raise ValueError(f"BUDGETS add up to {sum(BUDGETS.values())} minutes; the test command has {TEST_COMMAND_MINUTES}.")
 
+NO_WATCHDOG = ("-o", "faulthandler_timeout=0")  # 500 rounds in one test are meant to take minutes
 FEW_CRASHES = ("--crash-rounds", "3")  # where the versions or the wheel are tested; `tests` does 25
 
 nox.needs_version = ">=2025.5.1"
@@ -197,4 +198,6 @@ def workspace(session: nox.Session) -> None:
 @per_package(STORES, tagged=False)
 def crash(session: nox.Session, package: str) -> None:
     """Kill -9 during writes, 500 rounds (the tests do 25)."""
-    run_in_package(session, package, "pytest", f"{FOLDERS[package]}/tests", "-k", "kill_9", "--crash-rounds", "500")
+    run_in_package(
+        session, package, "pytest", f"{FOLDERS[package]}/tests", "-k", "kill_9", "--crash-rounds", "500", *NO_WATCHDOG
+    )
