@@ -58,7 +58,7 @@ def evaluate_locomo(path: str, bench: Bench, *, console: Console) -> Evidence:
     """Measure evidence recall of BM25, dense search and the store, and the gate's curve.
 
     Intervals are bootstrapped over conversations and questions. The gate uses the model's own surprise, each turn
-    read after the four turns before it in its session, and the novelty of its live store. At each keep rate its
+    read after the turn before it in its session, and the novelty of its live store. At each keep rate its
     threshold is the quantile of its scores in a first pass in which everything is written; the curve shows the rate
     really kept.
 
@@ -97,11 +97,7 @@ def evaluate_locomo(path: str, bench: Bench, *, console: Console) -> Evidence:
 def _encode(conversation: Conversation, bench: Bench) -> _Encoded:
     texts = [item.episode.text for item in conversation.items]
     sessions = [item.episode.session for item in conversation.items]
-    contexts = [
-        "\n".join(text for text, session in zip(texts[max(0, i - 4) : i], sessions[max(0, i - 4) : i], strict=True)
-                  if session == sessions[i])
-        for i in range(len(texts))
-    ]  # fmt: skip
+    contexts = [texts[i - 1] if i and sessions[i - 1] == session else None for i, session in enumerate(sessions)]
     return _Encoded(
         conversation=conversation,
         keys=bench.encoder.encode(texts),
@@ -257,7 +253,7 @@ def _section(metrics: SuiteMetrics, curves: Sequence[Curve], table: Table, encod
         text=(
             f"{len(encoded)} conversations, {turns:,} turns, {asked} questions with evidence; adversarial ones "
             "are left out, since no turn answers them. Intervals over conversations and questions.\n\n"
-            "The gate scores each turn with the model's surprise after the four turns before it, and the novelty of "
+            "The gate scores each turn with the model's surprise after the turn before it, and the novelty of "
             "the live store; the baselines keep the same number of turns of each conversation."
         ),
         tables=(table,),

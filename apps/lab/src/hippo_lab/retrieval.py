@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import bm25s
 import numpy as np
+import Stemmer
 from hippo_core import Episode, Hit, InvalidInputError
 from hippo_core.checks import checked_k
 from numpy.typing import NDArray
 
 _TOKEN = r"(?u)\b\w+\b"
 """Single characters too: bm25s' default would drop the 3 of "3 March"."""
+
+_STEMMER: Any = Stemmer.Stemmer("english")
 
 
 class Retriever(Protocol):
@@ -33,10 +35,10 @@ class TextEncoder(Protocol):
 
 
 class BM25Retriever:
-    """BM25 (Lucene's form, k1 1.5, b 0.75) with lower case, English stop words and plural stemming, through bm25s.
+    """BM25 (Lucene's form) with lower case, a long list of English stop words and Snowball stems, through bm25s.
 
-    The stemmer is Harman's S-stemmer (1991), which joins singular and plural and needs no compiled library. Hits with
-    score 0 share no word with the cue and are not returned.
+    k1 0.9 and b 0.4 are Anserini's defaults. Of the usual settings these are the strongest on LoCoMo, so that a memory
+    that beats this baseline beats the others too. Hits with score 0 share no word with the cue and are not returned.
 
     Args:
         episodes: in teaching order, at least one.
@@ -49,7 +51,7 @@ class BM25Retriever:
         if not episodes:
             raise InvalidInputError("a retriever needs at least one episode to search.")
         self._episodes = list(episodes)
-        self._index: Any = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
+        self._index: Any = bm25s.BM25(method="lucene", k1=0.9, b=0.4)
         self._index.index(self._tokens([episode.text for episode in episodes]), show_progress=False)
 
     def recall_many(self, cues: Sequence[str], k: int = 8) -> list[list[Hit[Episode]]]:
@@ -71,8 +73,8 @@ class BM25Retriever:
             list(texts),
             lower=True,
             token_pattern=_TOKEN,
-            stopwords="en",
-            stemmer=_stems,
+            stopwords="en_plus",
+            stemmer=_STEMMER,
             return_ids=False,
             show_progress=False,
         )
@@ -119,18 +121,3 @@ def _best(episodes: Sequence[Episode], scores: NDArray[Any], k: int, *, path: st
 def _unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
-
-
-_S_RULES = ((re.compile(r"(?<![ae])ies$"), "y"), (re.compile(r"(?<![aeo])es$"), "e"), (re.compile(r"(?<![us])s$"), ""))
-
-
-def _stems(words: Sequence[str]) -> list[str]:
-    return [_stem(word) for word in words]
-
-
-def _stem(word: str) -> str:
-    if len(word) > 3 and word.isalpha():
-        for pattern, ending in _S_RULES:
-            if pattern.search(word):
-                return pattern.sub(ending, word)
-    return word
