@@ -13,7 +13,8 @@ from hippo_adapters.memory.registry import register_reader
 from hippo_adapters.memory.template import PromptTemplate, WorkedExample
 from hippo_adapters.models import LanguageModel
 
-# Chosen by `benchmarks/prompt_forms.py`; see benchmarks/results/prompt_forms--smollm2-135m--seed100.json.
+# Chosen on the experiments' development worlds (docs/LOG.md, 2026-11-22); `benchmarks/prompt_forms.py` compares other
+# forms with it.
 # What the examples show matters more than how many there are: whole answers of several words, a date at the front, in
 # the middle and at the end, active and passive, and a bare number for "port number". One trace: a second one, even a
 # worse one, costs the model more than it saves.
