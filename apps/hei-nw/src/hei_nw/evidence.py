@@ -19,7 +19,7 @@ from hippo_lab.progress import progress
 from hippo_lab.report import Picture, Section
 from hippo_lab.retrieval import BM25Retriever, DenseRetriever
 from hippo_lab.scoring import recall_at_k
-from hippo_lab.statistics import Interval, mean_interval, paired_difference
+from hippo_lab.statistics import Interval, holm, mean_interval, paired_difference
 from hippo_lab.tables import Table
 from numpy.typing import NDArray
 from rich.console import Console
@@ -88,7 +88,7 @@ def evaluate_locomo(path: str, bench: Bench, *, console: Console) -> Evidence:
     groups, scores = _scores(encoded, arms)
     metrics = SuiteMetrics(
         arms={arm: {f"recall@{k}": mean_interval(scores[arm, k], groups, rng=rng) for k in KS} for arm in arms},
-        differences=tuple(_difference(scores, groups, other, k, rng) for other in ("bm25", "dense") for k in KS),
+        differences=_adjusted([_difference(scores, groups, other, k, rng) for other in ("bm25", "dense") for k in KS]),
     )
     curves, table = _gate_curves(encoded, bench, rng, console)
     return Evidence(metrics=metrics, section=_section(metrics, curves, table, encoded))
@@ -150,6 +150,12 @@ def _difference(
 ) -> Difference:
     row, p = paired_difference(scores["store", k], scores[other, k], groups, rng=rng)
     return Difference(a="store", b=other, metric=f"recall@{k}", mean=row.mean, low=row.low, high=row.high, p=p)
+
+
+def _adjusted(rows: Sequence[Difference]) -> tuple[Difference, ...]:
+    """Return the differences with their p values adjusted by Holm over all of them."""
+    p_values = holm({str(place): row.p for place, row in enumerate(rows)})
+    return tuple(replace(row, p=p_values[str(place)]) for place, row in enumerate(rows))
 
 
 def _gate_curves(
