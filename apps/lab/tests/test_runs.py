@@ -19,7 +19,7 @@ from hippo_lab.environment import config_hash, describe_hardware, installed_vers
 from hippo_lab.errors import MetricsShapeError
 from hippo_lab.guard import DecodingGuard
 from hippo_lab.metrics import Metrics, RunInfo, validate_metrics
-from hippo_lab.plots import Curve, arms_plot, keep_rate_plot, recall_plot
+from hippo_lab.plots import Curve, arms_plot, recall_plot
 from hippo_lab.predictions import Prediction, judge, summarise
 from hippo_lab.report import Picture, Section, pick_examples, write_report
 from hippo_lab.runs import RunFolder
@@ -268,7 +268,7 @@ def test_the_report_is_one_file_with_its_images_and_no_outside_asset(tmp_path, m
     extra = Section(
         title="Gate",
         text="First.\n\nSecond <i>.",
-        pictures=(Picture(name="keep", caption="Keep & lose", png=keep_rate_plot([curve])),),
+        pictures=(Picture(name="keep", caption="Keep & lose", png=recall_plot([curve])),),
     )
     markdown, page = write_report(tmp_path, metrics.document(), predictions, extra=[extra])
     text = page.read_text(encoding="utf-8")

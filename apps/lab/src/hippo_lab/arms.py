@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 from hippo_core import InvalidInputError
 
 from hippo_lab.errors import UnknownNameError
-from hippo_lab.worlds import Question, World
 
 Reads = Literal["nothing", "gold", "everything", "recalled"]
 """What an arm sees of the taught text: nothing; the gold items; all that fits; what a memory or a retriever finds."""
@@ -41,14 +40,6 @@ class Answer:
     """What was recalled, best first, whether or not it fits into the prompt."""
     costs: Mapping[str, float] = field(default_factory=dict[str, float])
     """Metric to value, see `hippo_lab.accounting`."""
-
-
-class Arm(Protocol):
-    """A way of answering. Concrete arms live with their experiment."""
-
-    def answer_many(self, world: World, questions: Sequence[Question]) -> list[Answer]:
-        """Answer each of `questions`, in order, from what the world taught."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,11 +100,6 @@ def curves_plot(curves: Sequence[Curve], *, title: str, x_label: str, y_label: s
     return _png(figure)
 
 
-def keep_rate_plot(curves: Sequence[Curve], *, title: str = "What the gate keeps") -> bytes:
-    """Return evidence kept (y) against turns kept (x), both shares: the gate's curve and its baselines."""
-    return curves_plot(curves, title=title, x_label="share of turns kept", y_label="share of evidence kept")
-
-
 def recall_plot(curves: Sequence[Curve], *, title: str = "Recall of evidence") -> bytes:
     """Return recall@k (y) against k (x, logarithmic)."""
     return curves_plot(curves, title=title, x_label="k", y_label="recall@k", log_x=True)
