@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,113 +16,195 @@ from hippo_core import Database
 from hippo_core.storage import read_sidecar, write_sidecar
 
 from hippo_episodic.index import VectorIndex, make_index
-from hippo_episodic.vectors import Ids, VectorTable
+from hippo_episodic.vectors import Ids, Vectors, VectorTable
+
+AUTO = "auto"
+AUTO_ROWS = 20_000
+"""Where an automatic index turns from exact to hnsw; below half of it it turns back."""
 
 _SAVE_AFTER_CHANGES = 1_000  # fewer are read back from the database in milliseconds at the next opening
-_CHECKED_BYTES = 64 << 20  # larger cache files are checked for their length at opening and in full by `verify`
+_SAVE_AFTER_SHARE = 0.02
+_CHECKED_BYTES = 64 << 20  # a larger file is checked in the background, so that opening does not wait for it
+_COMPACT_ROWS = 10_000
+_BACKLOG_ROWS = 1_000  # so few are scanned in a fraction of a millisecond: not worth waking a thread for
+
+IndexFactory = Callable[[VectorTable], VectorIndex]
+
+
+@dataclass(slots=True)
+class _Serving:
+    """A table, an index of it, and under which name that index was chosen."""
+
+    table: VectorTable
+    index: VectorIndex
+    name: str
 
 
 class IndexCache:
     """What a store keeps in memory to answer fast. Thrown away and made anew on any doubt.
 
     It remembers the generation and the sequence number of the state it mirrors. `catch_up` reads what the journal
-    has since; a new generation (after a restore) makes everything anew.
+    has since; a new generation (after a restore) makes everything anew. Slow work is done by a thread that ends when
+    there is none: loading the index, letting it grow, and making a better one that takes its place when it is ready.
 
     Args:
         database: the truth.
         dim: width of the vectors.
-        index_name: a registered index.
+        index_name: a registered index, or "auto".
+        check: called before anything is made anew from another generation of the database; may refuse by raising.
+        factory: makes the index in place of the registered one; its name then only names the file.
     """
 
-    def __init__(self, database: Database, dim: int, index_name: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        dim: int,
+        index_name: str,
+        *,
+        check: Callable[[], None],
+        factory: IndexFactory | None = None,
+    ) -> None:
         self._database = database
         self._dim = dim
-        self._index_name = index_name
-        self._saved_sequence = -1
-        self._start_empty()
+        self._wanted = index_name
+        self._check = check
+        self._factory = factory
+        self._saved_sequence = self._saved_rows = -1
+        self._damaged = False
+        self._closing = False
+        self._worker: threading.Thread | None = None
+        self._unread: list[Path] = []
+        self._serving = self._served(VectorTable(dim))
+        self._successor: _Serving | None = None
+        self.generation = ""
+        self.sequence = -1
         self._load()
         with database.reading():
             self.catch_up()
 
-    def _start_empty(self) -> None:
-        self.generation = ""
-        self.sequence = -1
-        self.table = VectorTable(self._dim)
-        self.index: VectorIndex = make_index(self._index_name, self.table)
+    @property
+    def table(self) -> VectorTable:
+        """The vectors, as of the latest `catch_up`."""
+        return self._serving.table
+
+    @property
+    def index(self) -> VectorIndex:
+        """The index that answers now."""
+        return self._serving.index
+
+    @property
+    def index_name(self) -> str:
+        """The registered name of the index that answers now."""
+        return self._serving.name
 
     @property
     def vectors_path(self) -> Path | None:
         """The cache file of the vectors; None for a store in memory."""
         return None if self._database.in_memory else Path(self._database.path + ".vectors")
 
-    @property
-    def index_path(self) -> Path | None:
-        """The cache file of the index; None for a store in memory."""
-        return None if self._database.in_memory else Path(f"{self._database.path}.{self._index_name}")
+    def index_path(self, name: str) -> Path | None:
+        """The cache file of an index; None for a store in memory."""
+        return None if self._database.in_memory else Path(f"{self._database.path}.{name}")
 
     def catch_up(self) -> None:
         """Take in what was committed since; call inside `Database.reading` or a transaction."""
-        if self._database.generation != self.generation:
+        if self._damaged or self._database.generation != self.generation:
             self.rebuild()
             return
         sequence = self._database.sequence
-        if sequence == self.sequence:
-            return
-        rows = self._database.query(
-            "SELECT DISTINCT row_id FROM changes "
-            "WHERE sequence > ? AND in_table = 'episodes' AND action IN ('insert', 'delete')",
-            (self.sequence,),
-        )
-        touched = np.array(sorted(int(row[0]) for row in rows), dtype=np.int64)
-        self._remove(touched)
-        self._add_from_database(touched)
+        if sequence != self.sequence:
+            rows = self._database.query(
+                "SELECT DISTINCT row_id FROM changes "
+                "WHERE sequence > ? AND in_table = 'episodes' AND action IN ('insert', 'delete')",
+                (self.sequence,),
+            )
+            touched = np.array(sorted(int(row[0]) for row in rows), dtype=np.int64)
+            self._apply(touched, *self._read(touched))
+            self.sequence = sequence
+        self._improve()
+
+    def note_written(self, ids: Ids, vectors: Vectors, sequence: int) -> None:
+        """Take in this process's own write, in the transaction's lock: nobody else wrote since `catch_up`."""
+        self._apply(ids[:0], ids, vectors)
         self.sequence = sequence
+        self._improve()
 
     def rebuild(self) -> None:
         """Make vectors and index anew from the database."""
-        self._start_empty()
+        self._check()
+        self._stop_working()
+        self._damaged, self._unread, self._successor = False, [], None
+        self._saved_sequence = self._saved_rows = -1
         with self._database.reading():
             self.generation = self._database.generation
             self.sequence = self._database.sequence
-            self._add_from_database(None)
+            self._serving = self._served(VectorTable(self._dim, *self._read(None)))
+        self._improve()
+
+    def finish(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Wait until the index has every row; `progress` is called with rows done and rows in all."""
+        while True:
+            with self._database.lock:
+                self._improve(backlog=1)
+                done = not self._is_working()
+                aim = self._successor or self._serving
+            if progress is not None:
+                progress(aim.index.n_absorbed, aim.table.n_rows)
+            if done:
+                return
+            time.sleep(0.01)
+
+    def abandon(self) -> None:
+        """Stop working, without saving."""
+        self._stop_working()
+
+    def close(self) -> None:
+        """Stop working and write the cache files if enough has changed. They may always be deleted."""
+        self._stop_working()
+        self.save()
 
     def save(self) -> None:
-        """Write the cache files if enough has changed since they were written. They may always be deleted."""
-        vectors_path, index_path = self.vectors_path, self.index_path
-        if vectors_path is None or index_path is None:
+        """Write the cache files if enough has changed since they were written."""
+        vectors_path, table = self.vectors_path, self.table
+        if vectors_path is None:
             return
-        if self._saved_sequence >= 0 and self.sequence - self._saved_sequence < _SAVE_AFTER_CHANGES:
-            return
-        stamp = self._stamp()
-        ids, vectors = self.table.live()
+        enough = max(_SAVE_AFTER_CHANGES, int(_SAVE_AFTER_SHARE * table.n_rows))
         try:
-            write_sidecar(vectors_path, stamp, {"ids": ids, "vectors": vectors})
-            dump = self.index.dump()
-            if dump:
-                write_sidecar(index_path, stamp, dump)
+            if self._saved_sequence < 0 or self.sequence - self._saved_sequence >= enough:
+                arrays = {"ids": table.ids, "alive": table.alive, "vectors": table.pieces()}
+                stamp = {"generation": self.generation, "sequence": self.sequence, "dim": self._dim}
+                write_sidecar(vectors_path, stamp, arrays)
+                self._saved_sequence = self.sequence
+            # An unfinished successor on the same rows is worth more than what it was to replace
+            same_rows = self._successor is not None and self._successor.table is table
+            one = self._successor if self._successor is not None and same_rows else self._serving
+            if self._saved_rows < 0 or one.index.n_absorbed - self._saved_rows >= enough:
+                index_path, dump = self.index_path(one.name), one.index.dump()
+                if index_path is not None and dump:
+                    write_sidecar(index_path, self._index_stamp(table, one.index.n_absorbed), dump)
+                    self._saved_rows = one.index.n_absorbed
         except OSError:
             # A full or read-only disk costs the next opening some time, never a memory: the truth is committed
             return
-        self._saved_sequence = self.sequence
+
+    # ---- reading what was saved
 
     def _load(self) -> None:
-        vectors_path, index_path = self.vectors_path, self.index_path
-        if vectors_path is None or index_path is None:
+        vectors_path = self.vectors_path
+        if vectors_path is None:
             return
         loaded = read_sidecar(vectors_path, check_bytes_up_to=_CHECKED_BYTES)
         if loaded is None or not self._fits(loaded[0]):
             return
         stamp, arrays = loaded
-        self.table = VectorTable(self._dim, arrays["ids"], arrays["vectors"])
-        self.index = make_index(self._index_name, self.table)
-        index_loaded = read_sidecar(index_path, check_bytes_up_to=_CHECKED_BYTES)
-        if index_loaded is None or index_loaded[0] != stamp or not self.index.load(index_loaded[1]):
-            self.index.add(arrays["ids"], arrays["vectors"])
+        self._serving = self._served(VectorTable(self._dim, arrays["ids"], arrays["vectors"], arrays["alive"]))
         self.generation, self.sequence = str(stamp["generation"]), int(stamp["sequence"])
         self._saved_sequence = self.sequence
-
-    def _stamp(self) -> dict[str, Any]:
-        return {"generation": self.generation, "sequence": self.sequence, "dim": self._dim}
+        if arrays["vectors"].nbytes > _CHECKED_BYTES:
+            self._unread.append(vectors_path)
+        index_path = self.index_path(self._serving.name)
+        if index_path is not None and index_path.exists():
+            self._unread.append(index_path)
 
     def _fits(self, stamp: dict[str, Any]) -> bool:
         return (
@@ -126,12 +213,25 @@ class IndexCache:
             and 0 <= stamp.get("sequence", -1) <= self._database.sequence
         )
 
-    def _remove(self, ids: Ids) -> None:
-        if len(ids):
-            self.index.remove(ids)
-            self.table.remove(ids)
+    def _index_stamp(self, table: VectorTable, n_rows: int) -> dict[str, Any]:
+        """Return what an index of the first `n_rows` rows depends on: within a generation an id keeps its vector."""
+        ids = np.ascontiguousarray(table.ids[:n_rows])
+        return {"generation": self.generation, "dim": self._dim, "n_rows": n_rows, "ids": zlib.crc32(ids.tobytes())}
 
-    def _add_from_database(self, ids: Ids | None) -> None:
+    def _read_saved(self, path: Path, serving: _Serving) -> None:
+        """Check a large file of vectors, or load the index's file; in the background."""
+        loaded = read_sidecar(path)
+        if path == self.vectors_path:
+            self._damaged = self._damaged or loaded is None
+        elif loaded is not None:
+            n_rows = int(loaded[0].get("n_rows", 0))
+            if loaded[0] == self._index_stamp(serving.table, n_rows) and serving.index.load(loaded[1]):
+                self._saved_rows = n_rows
+
+    # ---- following the database
+
+    def _read(self, ids: Ids | None) -> tuple[Ids, Vectors]:
+        """Return ids, ascending, and vectors of the live episodes, or of those among `ids`."""
         if ids is None:
             rows = self._database.query("SELECT id, vector FROM episodes ORDER BY id")
         elif len(ids):
@@ -140,10 +240,77 @@ class IndexCache:
                 (json.dumps(ids.tolist()),),
             )
         else:
-            return
-        if not rows:
-            return
+            rows = []
         found = np.array([row["id"] for row in rows], dtype=np.int64)
         vectors = np.frombuffer(b"".join(row["vector"] for row in rows), dtype="<f4").reshape(-1, self._dim)
-        self.table.add(found, vectors)
-        self.index.add(found, vectors)
+        return found, vectors
+
+    def _apply(self, gone: Ids, new: Ids, vectors: Vectors) -> None:
+        successor = self._successor
+        for serving in (self._serving, successor):
+            if serving is not None and len(gone):
+                serving.index.remove(gone)
+        tables = [self._serving.table]
+        if successor is not None and successor.table is not self._serving.table:
+            tables.append(successor.table)
+        for table in tables:
+            table.remove(gone)
+            table.add(new, vectors)
+        for serving in (self._serving, successor):
+            if serving is not None and len(new):
+                serving.index.add(new, vectors)
+
+    # ---- getting better
+
+    def _served(self, table: VectorTable, name: str | None = None) -> _Serving:
+        name = self._best_name(len(table), "") if name is None else name
+        return _Serving(table, make_index(name, table) if self._factory is None else self._factory(table), name)
+
+    def _best_name(self, n_live: int, current: str) -> str:
+        if self._wanted != AUTO:
+            return self._wanted
+        return "hnsw" if n_live > (AUTO_ROWS // 2 if current == "hnsw" else AUTO_ROWS) else "exact"
+
+    def _improve(self, backlog: int = _BACKLOG_ROWS) -> None:
+        """Swap in a successor that is ready, begin one that is needed, and see that somebody does the work."""
+        serving, successor = self._serving, self._successor
+        if successor is not None and successor.index.backlog < backlog:
+            if successor.table is not serving.table:
+                self._saved_sequence = -1
+            self._serving, self._successor, self._saved_rows = successor, None, -1
+        elif successor is None:
+            self._successor = self._better()
+        if not self._is_working() and (self._unread or self._most_work() >= backlog):
+            self._worker = threading.Thread(target=self._work, name="hippo-index", daemon=True)
+            self._worker.start()
+
+    def _better(self) -> _Serving | None:
+        """Return the beginning of what should take over, if anything should."""
+        table = self.table
+        name = self._best_name(len(table), self._serving.name)
+        wasteful = table.n_rows >= _COMPACT_ROWS and 2 * len(table) < table.n_rows
+        if wasteful or self.index.is_outgrown:
+            live = np.flatnonzero(table.alive)
+            live = live[np.argsort(table.ids[live], kind="stable")]
+            table = VectorTable(self._dim, table.ids[live], table.vectors_at(live))
+        return None if table is self.table and name == self._serving.name else self._served(table, name)
+
+    def _most_work(self) -> int:
+        return max(one.index.backlog for one in (self._serving, self._successor) if one is not None)
+
+    def _is_working(self) -> bool:
+        return self._worker is not None and self._worker.is_alive()
+
+    def _work(self) -> None:
+        serving, successor = self._serving, self._successor
+        while self._unread and not self._closing:
+            self._read_saved(self._unread.pop(0), serving)
+        for one in (serving, successor):
+            while one is not None and not self._closing and one.index.absorb():
+                pass
+
+    def _stop_working(self) -> None:
+        self._closing = True
+        if self._worker is not None:
+            self._worker.join()
+        self._worker, self._closing = None, False

@@ -7,15 +7,21 @@ import sqlite3
 import numpy as np
 from hippo_core import Database
 
+from hippo_episodic.index import VectorIndex
 from hippo_episodic.vectors import VectorTable
 
+_BATCH = 10_000
+_PROBES = 100
+_FOUND = 0.8  # an approximate index may miss some of its own rows; a damaged one misses most
 
-def find_problems(database: Database, table: VectorTable, dim: int) -> list[str]:
-    """Return what is wrong with the database or with the vectors mirrored from it, a sentence each.
+
+def find_problems(database: Database, table: VectorTable, index: VectorIndex, dim: int) -> list[str]:
+    """Return what is wrong with the database or with the caches mirrored from it, a sentence each.
 
     Args:
         database: inside `reading`.
         table: caught up with the database.
+        index: the table's.
         dim: the width every vector must have.
     """
     problems = database.check()
@@ -31,16 +37,33 @@ def find_problems(database: Database, table: VectorTable, dim: int) -> list[str]
     ]
     if problems:
         return problems
-    problems += _lexical_problems(database)
-    ids, vectors = table.live()
-    truth = database.query("SELECT id, vector FROM episodes ORDER BY id")
-    if [int(row["id"]) for row in truth] != ids.tolist():
-        problems.append("the vectors' cache holds other episodes than the database; call rebuild()")
-    elif truth:
-        stored = np.frombuffer(b"".join(row["vector"] for row in truth), dtype="<f4").reshape(-1, dim)
-        wrong = np.flatnonzero((stored != vectors).any(axis=1))
-        problems += [f"the cached vector of episode {ids[row]} is not the stored one; call rebuild()" for row in wrong]
+    return [*_lexical_problems(database), *(_vector_problems(database, table) or _index_problems(table, index))]
+
+
+def _vector_problems(database: Database, table: VectorTable) -> list[str]:
+    ids = [int(row[0]) for row in database.query("SELECT id FROM episodes ORDER BY id")]
+    if ids != np.sort(table.ids[table.alive]).tolist():
+        return ["the vectors' cache holds other episodes than the database; call rebuild()"]
+    problems: list[str] = []
+    for start in range(0, len(ids), _BATCH):
+        some = ids[start : start + _BATCH]
+        rows = database.query("SELECT vector FROM episodes WHERE id BETWEEN ? AND ? ORDER BY id", (some[0], some[-1]))
+        stored = np.frombuffer(b"".join(row[0] for row in rows), dtype="<f4").reshape(len(some), -1)
+        wrong = np.flatnonzero((stored != table.get(np.array(some))).any(axis=1))
+        problems += [f"the cached vector of episode {some[row]} is not the stored one; call rebuild()" for row in wrong]
     return problems
+
+
+def _index_problems(table: VectorTable, index: VectorIndex) -> list[str]:
+    live = np.flatnonzero(table.alive)
+    if not len(live):
+        return []
+    probes = table.vectors_at(live[np.unique(np.linspace(0, len(live) - 1, _PROBES).astype(np.int64))])
+    scores = index.search(probes, 1)[1][:, 0]
+    found = float((scores > 1 - 1e-3).mean())
+    if found >= _FOUND:
+        return []
+    return [f"the index finds only {found:.0%} of the vectors that it was asked for; call rebuild()"]
 
 
 def _lexical_problems(database: Database) -> list[str]:

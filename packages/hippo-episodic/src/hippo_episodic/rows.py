@@ -18,21 +18,21 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
-def digest(episode: Episode) -> str:
+def digest(episode: Episode) -> bytes:
     """Return what two episodes share exactly when they are one memory: their normalised text and their slots."""
     parts = [normalised(episode.text), sorted(episode.slots.filled().items())]
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8")).hexdigest()
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8")).digest()
 
 
-def episode_row(episode: Episode, salience: Salience, vector: Vector) -> dict[str, Any]:
+def episode_row(episode: Episode, text_digest: bytes, salience: Salience, vector: Vector) -> dict[str, Any]:
     """Return the columns of table `episodes`, but for the id."""
     return {
-        "digest": digest(episode),
+        "digest": text_digest,
         "text": episode.text,
         "slots": _dump(episode.slots),
         "salience": _dump(salience),
         "sketch": None if episode.sketch is None else episode.sketch.astype("<f4").tobytes(),
-        "vector": vector.astype("<f4").tobytes(),
+        "vector": vector.astype("<f4", copy=False).tobytes(),
     }
 
 

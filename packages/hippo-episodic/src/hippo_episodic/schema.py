@@ -7,7 +7,7 @@ MIGRATIONS = (
     """
 CREATE TABLE episodes(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    digest TEXT NOT NULL UNIQUE,
+    digest BLOB NOT NULL UNIQUE,
     text TEXT NOT NULL,
     slots TEXT NOT NULL,
     salience TEXT NOT NULL,
@@ -26,6 +26,14 @@ CREATE TABLE occurrences(
 CREATE INDEX occurrences_by_episode ON occurrences(episode);
 CREATE INDEX occurrences_by_source ON occurrences(source, doc_id);
 CREATE INDEX occurrences_by_session ON occurrences(session);
+CREATE TABLE blobs(
+    id INTEGER PRIMARY KEY,
+    episode INTEGER NOT NULL REFERENCES episodes(id) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    model_digest TEXT NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE(episode, kind, model_digest)
+);
 CREATE VIRTUAL TABLE episode_words USING fts5(
     text, content = 'episodes', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
 );
@@ -42,7 +50,8 @@ END;
 """,
 )
 """SQL that brings a database to the newest schema. `episode_words` is the lexical index: SQLite keeps it in step
-with `episodes` inside the same transaction, so it can never be stale."""
+with `episodes` inside the same transaction, so it can never be stale. `blobs` is not journaled: what a model makes of
+an episode it can make again."""
 
 RECORD_COLUMNS = {"episodes": "id", "occurrences": "episode"}
 """Which column of each journaled table holds the episode's id."""

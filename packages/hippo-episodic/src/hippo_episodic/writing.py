@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from hippo_core import Episode, Provenance, Receipt, Salience, Transaction, from_jsonable, to_jsonable
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from hippo_episodic.gate import WriteGate
 from hippo_episodic.index import VectorIndex
 from hippo_episodic.rows import digest, episode_row, occurrence_row
-from hippo_episodic.vectors import nearest
+from hippo_episodic.vectors import Ids, nearest
+
+_PARAMETERS = 500  # SQLite's oldest limit on the marks of a statement is 999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +35,21 @@ class Draft:
         return cls(episode=episode, vector=vector, occurrences=((episode.provenance, episode.session),))
 
 
+class Written(NamedTuple):
+    """What came of a batch of drafts."""
+
+    receipts: list[Receipt]
+    """One each, in order."""
+    ids: Ids
+    """Of the new episodes, ascending."""
+    vectors: list[NDArray[np.float32]]
+    """Their vectors."""
+
+
 def write_drafts(
     transaction: Transaction, drafts: Sequence[Draft], *, gate: WriteGate | None, index: VectorIndex
-) -> list[Receipt]:
-    """Merge, gate and insert; return one receipt each, valid once the transaction commits.
+) -> Written:
+    """Merge, gate and insert; what is returned is valid once the transaction commits.
 
     Identical text with identical slots merges: the record gains an occurrence. Similarity alone never merges.
 
@@ -53,7 +66,8 @@ def write_drafts(
     chosen = [i for i, ok in zip(fresh, accepted, strict=True) if ok]
     salience_of = dict(zip(fresh, saliences, strict=True))
     ids = transaction.insert(
-        "episodes", [episode_row(drafts[i].episode, salience_of[i], drafts[i].vector) for i in chosen]
+        "episodes",
+        [episode_row(drafts[i].episode, digests[i], salience_of[i], drafts[i].vector) for i in chosen],
     )
     new = {digests[i]: id for i, id in zip(chosen, ids, strict=True)}
     receipts: list[Receipt] = []
@@ -83,17 +97,20 @@ def write_drafts(
                 Receipt(status="merged", id=id, reason="identical text and slots; its provenance was added")
             )
     transaction.insert("occurrences", occurrences)
-    return receipts
+    return Written(receipts, np.array(ids, dtype=np.int64), [drafts[i].vector for i in chosen])
 
 
-def _held(transaction: Transaction, digests: Sequence[str]) -> dict[str, int]:
-    rows = transaction.connection.execute(
-        "SELECT digest, id FROM episodes WHERE digest IN (SELECT value FROM json_each(?))", (json.dumps(digests),)
-    )
-    return {str(row["digest"]): int(row["id"]) for row in rows}
+def _held(transaction: Transaction, digests: Sequence[bytes]) -> dict[bytes, int]:
+    held: dict[bytes, int] = {}
+    for start in range(0, len(digests), _PARAMETERS):
+        some = digests[start : start + _PARAMETERS]
+        marks = ", ".join("?" * len(some))
+        rows = transaction.connection.execute(f"SELECT digest, id FROM episodes WHERE digest IN ({marks})", some)
+        held |= {row["digest"]: int(row["id"]) for row in rows}
+    return held
 
 
-def _first_positions(digests: Sequence[str], held: dict[str, int]) -> list[int]:
+def _first_positions(digests: Sequence[bytes], held: dict[bytes, int]) -> list[int]:
     """Return the position of each text that the store does not hold, at its first mention."""
     seen = set(held)
     fresh: list[int] = []

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -182,6 +183,36 @@ class Database:
         with self.lock, explained(self.path):
             return journal.read_history(self.connection, id, limit)
 
+    def prune_history(self, keep: int) -> int:
+        """Drop the row images of all but the latest `keep` operations; return how many can no longer be undone.
+
+        The history still lists them. The room that the images took is used for new rows.
+        """
+        with self.transaction("prune_history") as transaction:
+            return transaction.seal_history(keep=keep)
+
+    def scrub(self) -> None:
+        """Rewrite the file without free pages and empty the write-ahead log: no byte of what was deleted stays in it.
+
+        Cost: writes the whole file; needs as much room again meanwhile.
+
+        Raises:
+            StorageError: another process reads just now, or there is no room. Nothing is lost; call it again.
+        """
+        with self.lock, explained(self.path):
+            self.connection.execute("PRAGMA secure_delete = ON")
+            self.connection.execute("VACUUM")
+            if self.in_memory:
+                return
+            end = time.monotonic() + self._timeout_s
+            while self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                if time.monotonic() > end:
+                    raise StorageError(
+                        f"{self.path!r}: another process reads it just now, so its write-ahead log still holds what "
+                        "was deleted. Close the other process and do this again."
+                    )
+                time.sleep(0.01)
+
     def snapshot(self, path: str | Path) -> None:
         """Copy the database to `path` while it is in use. The copy appears whole or not at all.
 
@@ -263,7 +294,7 @@ class Database:
                         connection.execute(f"INSERT INTO main.{table} SELECT * FROM restored.{table}")
                     connection.execute("DELETE FROM main.sqlite_sequence")
                     connection.executemany("INSERT INTO main.sqlite_sequence(name, seq) VALUES (?, ?)", ends)
-                    transaction.set_meta("generation", secrets.token_hex(8))
+                    transaction.renew_generation()
                     transaction.open_operation()
             finally:
                 self.connection.execute("DETACH DATABASE restored")
@@ -317,6 +348,32 @@ class Transaction:
     def set_meta(self, key: str, value: str) -> None:
         """Keep a value that travels with the database; not journaled."""
         self.connection.execute("INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)", (key, value))
+
+    def renew_generation(self) -> None:
+        """Make every cache of the content worthless, in all processes."""
+        self.set_meta("generation", secrets.token_hex(8))
+
+    def seal_history(self, *, keep: int = 0) -> int:
+        """Make all but the latest `keep` operations final: their row images are dropped; return how many there were."""
+        return journal.seal(self.connection, keep=keep)
+
+    def erase(self, table: str, rows: Iterable[tuple[int, int]]) -> int:
+        """Delete rows without keeping an image, and take what the journal says of them out of it; return how many.
+
+        What this leaves in free pages goes with `Database.scrub`.
+
+        Args:
+            table: a journaled table.
+            rows: each row's id and the id of the record it belongs to; also of rows that were deleted before.
+        """
+        self.connection.execute("PRAGMA secure_delete = ON")
+        erased = 0
+        for id, record in rows:
+            erased += self.connection.execute(f"DELETE FROM {table} WHERE id = ?", (id,)).rowcount
+            self.connection.execute(
+                "DELETE FROM changes WHERE record = ? AND in_table = ? AND row_id = ?", (record, table, id)
+            )
+        return erased
 
     def defer_foreign_keys(self) -> None:
         """Check references at the commit rather than row by row."""

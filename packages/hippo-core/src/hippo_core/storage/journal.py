@@ -16,7 +16,8 @@ CREATE TABLE operations(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     time TEXT NOT NULL,
     kind TEXT NOT NULL,
-    undone_by INTEGER
+    undone_by INTEGER,
+    sealed INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE changes(
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -73,9 +74,9 @@ def row_from_image(image: str) -> dict[str, Any]:
 
 
 def standing_operations(connection: sqlite3.Connection, count: int) -> list[int]:
-    """Return the latest `count` operations that changed something and were not undone, newest first."""
+    """Return the latest `count` operations that changed something and can still be undone, newest first."""
     rows = connection.execute(
-        "SELECT id FROM operations WHERE undone_by IS NULL AND kind NOT IN ('undo', 'restore') "
+        "SELECT id FROM operations WHERE undone_by IS NULL AND NOT sealed AND kind NOT IN ('undo', 'restore') "
         "AND EXISTS (SELECT 1 FROM changes WHERE operation = operations.id) ORDER BY id DESC LIMIT ?",
         (count,),
     )
@@ -88,6 +89,16 @@ def changes_of(connection: sqlite3.Connection, operation: int) -> Sequence[sqlit
         "SELECT in_table, row_id, record, action, before FROM changes WHERE operation = ? ORDER BY sequence DESC",
         (operation,),
     ).fetchall()
+
+
+def seal(connection: sqlite3.Connection, *, keep: int) -> int:
+    """Drop the row images of all but the latest `keep` operations, which can then not be undone; return how many."""
+    row = connection.execute("SELECT id FROM operations ORDER BY id DESC LIMIT 1 OFFSET ?", (keep,)).fetchone()
+    if row is None:
+        return 0
+    sealed = connection.execute("UPDATE operations SET sealed = 1 WHERE id <= ? AND NOT sealed", (row[0],)).rowcount
+    connection.execute("UPDATE changes SET before = NULL WHERE operation <= ? AND before IS NOT NULL", (row[0],))
+    return sealed
 
 
 def read_history(connection: sqlite3.Connection, record: int | None, limit: int) -> list[Change]:

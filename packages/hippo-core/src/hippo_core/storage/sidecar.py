@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,36 +20,38 @@ _MAGIC = b"HIPPOSC1"
 _CHUNK = 1 << 24
 
 
-def write_sidecar(path: str | Path, stamp: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+def write_sidecar(
+    path: str | Path, stamp: Mapping[str, Any], arrays: Mapping[str, NDArray[Any] | Sequence[NDArray[Any]]]
+) -> None:
     """Replace the file at `path`. A reader sees the old file or the new one, never a part.
 
     Args:
         path: the cache file.
         stamp: what identifies the state it caches; JSON types.
-        arrays: named arrays, written in C order.
+        arrays: named arrays, written in C order; a list of arrays is written as one, joined along the first axis,
+            without being joined in memory.
 
     Raises:
         OSError: it cannot be written; the old file is still there.
         TypeError: an array of objects or of records, which has no plain bytes.
     """
     target = Path(path)
-    for name, array in arrays.items():
-        if array.dtype.hasobject or array.dtype.fields:
-            raise TypeError(f"array {name!r} of dtype {array.dtype} cannot be kept in a cache file; split it up.")
-    # The shape is put back, since ascontiguousarray gives an array without axes one
-    plain = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
-    layout = {
-        name: {"dtype": array.dtype.str, "shape": list(array.shape), "crc32": _crc(array)}
-        for name, array in plain.items()
-    }
+    plain = {name: _pieces(name, array) for name, array in arrays.items()}
+    layout: dict[str, dict[str, Any]] = {}
+    for name, pieces in plain.items():
+        shape = list(pieces[0].shape)
+        if len(pieces) > 1:
+            shape[0] = sum(len(piece) for piece in pieces)
+        layout[name] = {"dtype": pieces[0].dtype.str, "shape": shape, "crc32": _crc(*pieces)}
     header = json.dumps({"stamp": dict(stamp), "arrays": layout}).encode("utf-8")
     partial = target.with_name(target.name + f".partial-{secrets.token_hex(4)}")
     try:
         with partial.open("wb") as file:
             file.write(_MAGIC + len(header).to_bytes(8, "little") + zlib.crc32(header).to_bytes(4, "little") + header)
-            for array in plain.values():
+            for pieces in plain.values():
                 file.write(b"\0" * (-file.tell() % 64))
-                array.tofile(file)
+                for piece in pieces:
+                    piece.tofile(file)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -101,9 +103,19 @@ def read_sidecar(
         return None
 
 
-def _crc(array: NDArray[Any]) -> int:
-    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+def _pieces(name: str, array: NDArray[Any] | Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    pieces = [array] if isinstance(array, np.ndarray) else list(array)
+    for piece in pieces:
+        if piece.dtype.hasobject or piece.dtype.fields:
+            raise TypeError(f"array {name!r} of dtype {piece.dtype} cannot be kept in a cache file; split it up.")
+    # The shape is put back, since ascontiguousarray gives an array without axes one
+    return [np.ascontiguousarray(piece).reshape(piece.shape) for piece in pieces]
+
+
+def _crc(*pieces: NDArray[Any]) -> int:
     crc = 0
-    for start in range(0, flat.size, _CHUNK):
-        crc = zlib.crc32(flat[start : start + _CHUNK].tobytes(), crc)
+    for piece in pieces:
+        flat = np.ascontiguousarray(piece).reshape(-1).view(np.uint8)
+        for start in range(0, flat.size, _CHUNK):
+            crc = zlib.crc32(flat[start : start + _CHUNK].data, crc)
     return crc

@@ -8,89 +8,80 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hippo_episodic.vectors import Ids, Scores, VectorTable
+from hippo_episodic.index.approximate import ApproximateIndex
+from hippo_episodic.vectors import Rows, Vectors, VectorTable
 
-_NEIGHBOURS = 32
-_BUILD_BREADTH = 120
-_SEARCH_BREADTH = 128
-_DEAD_SHARE = 0.25  # beyond this share of deleted rows the graph is built anew
-_EXACT_SHARE = 0.05  # a filter that keeps less is scanned exactly: a graph walk would mostly meet rows it may not use
+NEIGHBOURS = 32
+BUILD_BREADTH = 120
+SEARCH_BREADTH = 128
+_DEAD_SHARE = 0.25  # beyond this share of deleted rows a graph made anew is smaller and faster
 
 
-class HnswIndex:
+class HnswBackend:
+    """A FAISS graph. It cannot delete: dead rows are passed over until a new graph replaces it.
+
+    Args:
+        dim: width of the vectors.
+    """
+
+    train_size = 0
+
+    def __init__(self, dim: int) -> None:
+        import faiss  # here, since it takes longer to import than all the rest and not every store uses it
+
+        self._faiss: Any = faiss
+        self._graph: Any = self._new_graph(dim)
+        self._graph.hnsw.efConstruction = BUILD_BREADTH
+
+    def train(self, sample: Vectors) -> None:
+        """Do nothing: a graph of plain vectors needs no training."""
+
+    def add(self, first: int, vectors: Vectors, alive: NDArray[np.bool_]) -> None:
+        """Take in rows; the dead ones too, since FAISS counts its labels."""
+        self._graph.add(np.ascontiguousarray(vectors))
+
+    def remove(self, rows: Rows) -> None:
+        """Do nothing: the search is told which rows are usable."""
+
+    def search(self, queries: Vectors, k: int, usable: NDArray[np.bool_] | None, share: float) -> Rows:
+        """Return rows; the narrower the filter, the wider the walk."""
+        parameters = self._faiss.SearchParametersHNSW()
+        parameters.efSearch = int(max(SEARCH_BREADTH, 2 * k) / min(1.0, share))
+        if usable is not None:
+            bitmap = np.packbits(usable, bitorder="little")
+            parameters.sel = self._faiss.IDSelectorBitmap(len(usable), self._faiss.swig_ptr(bitmap))
+        return self._graph.search(np.ascontiguousarray(queries), k, params=parameters)[1]
+
+    def is_outgrown(self, n_rows: int, n_live: int) -> bool:
+        """Return whether a quarter of the rows is dead."""
+        return n_rows - n_live > _DEAD_SHARE * n_rows
+
+    def dump(self) -> Mapping[str, NDArray[Any]]:
+        """Return the graph in FAISS's own format, without the vectors, which the table has."""
+        return {"graph": self._faiss.serialize_index(self._graph, self._faiss.IO_FLAG_SKIP_STORAGE)}
+
+    def load(self, arrays: Mapping[str, NDArray[Any]], table: VectorTable, n_rows: int) -> None:
+        """Take up a graph and give it its vectors back."""
+        graph = self._faiss.deserialize_index(np.array(arrays["graph"]))
+        if graph.d != table.dim or graph.ntotal != n_rows:
+            raise ValueError(f"the graph holds {graph.ntotal} rows of width {graph.d}")
+        storage = self._faiss.IndexFlatIP(table.dim)
+        for _, vectors in table.chunks(0, n_rows):
+            storage.add(np.ascontiguousarray(vectors))
+        graph.storage, graph.own_fields = storage, True
+        storage.this.disown()
+        self._graph = graph
+
+    def _new_graph(self, dim: int) -> Any:
+        return self._faiss.IndexHNSWFlat(dim, NEIGHBOURS, self._faiss.METRIC_INNER_PRODUCT)
+
+
+class HnswIndex(ApproximateIndex):
     """An approximate index: recall above 0.95 at 384 dimensions, a fraction of the cost of looking at all rows.
-
-    FAISS cannot delete from the graph: deleted rows are passed over in the search and dropped when the graph is
-    built anew, which happens by itself when they are a quarter of it.
 
     Args:
         table: the store's vectors.
     """
 
     def __init__(self, table: VectorTable) -> None:
-        import faiss  # here, since it takes longer to import than all the rest and not every store uses it
-
-        self._faiss: Any = faiss
-        self._table = table
-        self._reset()
-
-    def _reset(self) -> None:
-        self._graph: Any = self._faiss.IndexHNSWFlat(self._table.dim, _NEIGHBOURS, self._faiss.METRIC_INNER_PRODUCT)
-        self._graph.hnsw.efConstruction = _BUILD_BREADTH
-        self._ids: Ids = np.zeros(0, dtype=np.int64)  # by label: the graph numbers its rows from 0
-        self._alive = np.zeros(0, dtype=bool)
-        self._labels: dict[int, int] = {}
-
-    def add(self, ids: Ids, vectors: NDArray[np.float32]) -> None:
-        """Take in rows whose ids are not in the index."""
-        first = len(self._ids)
-        self._graph.add(np.ascontiguousarray(vectors, dtype=np.float32))
-        self._ids = np.concatenate([self._ids, ids])
-        self._alive = np.concatenate([self._alive, np.ones(len(ids), dtype=bool)])
-        self._labels.update(zip(ids.tolist(), range(first, first + len(ids)), strict=True))
-
-    def remove(self, ids: Ids) -> None:
-        """Forget rows; ids it does not hold are passed over."""
-        for id in ids.tolist():
-            label = self._labels.pop(id, None)
-            if label is not None:
-                self._alive[label] = False
-
-    def search(self, queries: NDArray[np.float32], k: int, *, allowed: Ids | None = None) -> tuple[Ids, Scores]:
-        """Return ids and inner products of shape (queries, k), best first; see `VectorTable.search`."""
-        if len(self._alive) - len(self._labels) > _DEAD_SHARE * len(self._alive):
-            ids, vectors = self._table.live()
-            self._reset()
-            self.add(ids, vectors)
-        usable = self._alive if allowed is None else self._alive & np.isin(self._ids, allowed)
-        n_usable = int(usable.sum())
-        # A search as wide as the graph would walk all of it anyway
-        if n_usable <= max(_EXACT_SHARE * len(self._alive), 4 * k, 1_000):
-            return self._table.search(queries, k, allowed=allowed)
-        parameters = self._faiss.SearchParametersHNSW()
-        parameters.efSearch = max(_SEARCH_BREADTH, 2 * k)
-        if n_usable < len(usable):
-            bitmap = np.packbits(usable, bitorder="little")
-            parameters.sel = self._faiss.IDSelectorBitmap(len(usable), self._faiss.swig_ptr(bitmap))
-        scores, labels = self._graph.search(np.ascontiguousarray(queries), k, params=parameters)
-        found = np.where(labels >= 0, self._ids[labels], -1)
-        scores = np.where(labels >= 0, scores, -np.inf).astype(np.float32)
-        order = np.lexsort((found, -scores), axis=1)  # FAISS's order of ties is its own
-        return np.take_along_axis(found, order, axis=1), np.take_along_axis(scores, order, axis=1)
-
-    def dump(self) -> Mapping[str, NDArray[Any]]:
-        """Return the graph in FAISS's own format, and the ids of its rows."""
-        return {"graph": self._faiss.serialize_index(self._graph), "ids": self._ids, "alive": self._alive}
-
-    def load(self, arrays: Mapping[str, NDArray[Any]]) -> bool:
-        """Take up a dumped graph; False if it does not fit this table."""
-        try:
-            graph = self._faiss.deserialize_index(np.array(arrays["graph"]))
-        except (KeyError, RuntimeError):  # FAISS raises RuntimeError for bytes that are no index
-            return False
-        ids = np.array(arrays["ids"])
-        if graph.d != self._table.dim or graph.ntotal != len(ids):
-            return False
-        self._graph, self._ids, self._alive = graph, ids, np.array(arrays["alive"])
-        self._labels = {int(ids[label]): int(label) for label in np.flatnonzero(self._alive)}
-        return True
+        super().__init__(table, lambda: HnswBackend(table.dim))

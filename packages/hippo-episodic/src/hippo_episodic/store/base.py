@@ -1,0 +1,100 @@
+"""What every verb of the store stands on: the open file, its encoder and its caches."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hippo_core import Clock, Database, Encoder, EventLog, HashingEncoder, utc_now
+
+from hippo_episodic.cache import AUTO, IndexCache
+from hippo_episodic.errors import EncoderMismatchError
+from hippo_episodic.gate import WriteGate
+from hippo_episodic.index import check_index_name
+from hippo_episodic.schema import KIND, MIGRATIONS, RECORD_COLUMNS
+from hippo_episodic.search import check_lexical_weight
+
+
+class StoreBase:
+    """An open episodic database. See `EpisodicStore` for the arguments."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        encoder: Encoder | None = None,
+        gate: WriteGate | None = None,
+        index: str = AUTO,
+        lexical_weight: float = 0.4,
+        events: EventLog | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.encoder: Encoder = HashingEncoder() if encoder is None else encoder
+        self.gate = gate
+        self._index_name = index if index == AUTO else check_index_name(index)
+        self._lexical_weight = check_lexical_weight(lexical_weight)
+        self._events = events
+        self._clock = clock
+        self._database = Database(path, kind=KIND, migrations=MIGRATIONS, record_columns=RECORD_COLUMNS, clock=clock)
+        try:
+            self._claim_encoder()
+            self._cache = self._open_cache()
+        except BaseException:
+            self._database.close()
+            raise
+
+    @property
+    def path(self) -> str:
+        """The database file, or ":memory:"."""
+        return self._database.path
+
+    @property
+    def index_name(self) -> str:
+        """The registered name of the index that answers now: what `index="auto"` has come to."""
+        return self._cache.index_name
+
+    def __len__(self) -> int:
+        return int(self._database.query("SELECT count(*) FROM episodes")[0][0])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Save the caches and close the file. Closing twice is allowed."""
+        with self._database.lock:
+            try:
+                with self._database.reading():
+                    self._cache.catch_up()
+                self._cache.close()
+            except (RuntimeError, sqlite3.Error, OSError):
+                # Closed already, or the disk fails: the truth is committed and the caches can be made anew
+                pass
+            self._database.close()
+
+    def _open_cache(self) -> IndexCache:
+        return IndexCache(self._database, self.encoder.dim, self._index_name, check=self._check_encoder_of_file)
+
+    def _claim_encoder(self) -> None:
+        if self._database.meta("encoder") is None:
+            with self._database.transaction("create") as transaction:
+                transaction.set_meta("encoder", self.encoder.name)
+        self._check_encoder_of_file()
+
+    def _check_encoder_of_file(self) -> None:
+        self._check_encoder({"encoder": self._database.meta("encoder") or ""})
+
+    def _check_encoder(self, meta: Mapping[str, str]) -> None:
+        name = meta.get("encoder")
+        if name is not None and name != self.encoder.name:
+            raise EncoderMismatchError(
+                f"The vectors were made by encoder {name!r}, not by {self.encoder.name!r}; open with that encoder, "
+                "and change it with reembed(encoder)."
+            )
