@@ -146,7 +146,7 @@ class IndexCache:
         while True:
             with self._database.lock:
                 self._improve(backlog=1)
-                done = not self._is_working()
+                done = not self._is_working() and self._successor is None
                 aim = self._successor or self._serving
             if progress is not None:
                 progress(aim.index.n_absorbed, aim.table.n_rows)

@@ -19,6 +19,7 @@ from hippo_episodic.vectors import Ids, VectorTable
 POOL = 100
 """Candidates that each path offers before they are ranked together."""
 
+_FREQUENT = 20_000
 _ORIGINS = ("source", "doc_id")
 _WORD = re.compile(r"\w+", re.UNICODE)
 _STOP_WORDS = frozenset(
@@ -95,26 +96,47 @@ class RecallFilter:
         return np.array([row[0] for row in database.query(sql + " ORDER BY id", values)], dtype=np.int64)
 
 
-def lexical_scores(database: Database, cue: str, limit: int, recall_filter: RecallFilter) -> dict[int, float]:
+def lexical_scores(
+    database: Database, cue: str, limit: int, recall_filter: RecallFilter, *, n_episodes: int
+) -> dict[int, float]:
     """Return the BM25 scores of the episodes that share words with the cue, the best `limit` of them.
 
-    SQLite's FTS5 with Porter stems (k1 = 1.2, b = 0.75). Function words are left out unless there is nothing else.
+    SQLite's FTS5 with Porter stems (k1 = 1.2, b = 0.75). Function words are left out unless there is nothing else, and
+    so are words of more than 20,000 episodes where a rarer one is there: ranking all their episodes would take longer
+    than everything else, and they tell little. Where all words are so frequent, episodes must have all of them.
+
+    Args:
+        database: the truth, which holds the lexical index.
+        cue: the words.
+        limit: how many.
+        recall_filter: which episodes may answer.
+        n_episodes: how many there are, about.
     """
     words = [word for word in _WORD.findall(cue.lower()) if "_" not in word]
     content = [word for word in words if word not in _STOP_WORDS] or words
     if not content:
         return {}
+    terms, operator = [f'"{word}"' for word in dict.fromkeys(content)], " OR "
+    if n_episodes > _FREQUENT:
+        rare = [term for term in terms if not _is_frequent(database, term)]
+        terms, operator = (rare, " OR ") if rare else (terms, " AND ")
+        if not rare and len(terms) == 1:
+            return {}
     sql = "SELECT rowid, -bm25(episode_words) AS score FROM episode_words WHERE episode_words MATCH :match "
-    values: dict[str, Any] = {
-        "match": " OR ".join(f'"{word}"' for word in dict.fromkeys(content)),
-        "limit": limit,
-    }
+    values: dict[str, Any] = {"match": operator.join(terms), "limit": limit}
     if not recall_filter.is_open:
         allowed, filter_values = recall_filter.episode_query()
         sql += f"AND rowid IN ({allowed}) "
         values |= filter_values
     rows = database.query(sql + "ORDER BY score DESC, rowid LIMIT :limit", values)
     return {int(row["rowid"]): float(row["score"]) for row in rows}
+
+
+def _is_frequent(database: Database, term: str) -> bool:
+    rows = database.query(
+        "SELECT count(*) FROM (SELECT 1 FROM episode_words WHERE episode_words MATCH ? LIMIT ?)", (term, _FREQUENT + 1)
+    )
+    return int(rows[0][0]) > _FREQUENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +180,7 @@ def rank(
     cosine = {int(id): float(score) for id, score in zip(ids[0], cosines[0], strict=True) if id >= 0}
     if not hybrid:
         return [Ranked(id=id, score=score, why={"path": "dense", "cosine": score}) for id, score in cosine.items()]
-    lexical = lexical_scores(database, words or "", pool, recall_filter)
+    lexical = lexical_scores(database, words or "", pool, recall_filter, n_episodes=len(table))
     only_words = np.array(sorted(set(lexical) - set(cosine)), dtype=np.int64)
     cosine |= dict(zip(only_words.tolist(), (table.get(only_words) @ vector).tolist(), strict=True))
     best = max(lexical.values(), default=0.0)

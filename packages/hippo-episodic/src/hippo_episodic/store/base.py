@@ -74,9 +74,10 @@ class StoreBase:
                 with self._database.reading():
                     self._cache.catch_up()
                 self._cache.close()
-            except (RuntimeError, sqlite3.Error, OSError):
-                # Closed already, or the disk fails: the truth is committed and the caches can be made anew
-                pass
+            except (RuntimeError, sqlite3.Error, OSError, EncoderMismatchError):
+                # Closed already, or the disk fails, or another encoder's file by now: the truth is committed and the
+                # caches can be made anew
+                self._cache.abandon()
             self._database.close()
 
     def _open_cache(self) -> IndexCache:

@@ -79,6 +79,8 @@ class Upkeep(Remembering):
         Args:
             progress: called with the rows that are in and the rows in all, a hundred times a second.
         """
+        with self._database.reading():
+            self._cache.catch_up()
         self._cache.finish(progress)
 
     def reembed(
