@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -128,6 +129,25 @@ def checked_vector(vector: ArrayLike, *, dim: int, name: str = "vector") -> NDAr
         raise InvalidInputError(f"`{name}` is all zeros, so it points nowhere; give a vector with a direction.")
     # Divided in float64: the length of a vector of large float32 values does not fit float32
     return (array.astype(np.float64) / norm).astype(np.float32) if abs(norm - 1.0) > 1e-6 else array
+
+
+def checked_vectors(vectors: Sequence[ArrayLike], *, dim: int, name: str = "vectors") -> NDArray[np.float32]:
+    """Return vectors as a float32 array of shape (len(vectors), dim), each scaled to length 1; see `checked_vector`.
+
+    Raises:
+        InvalidInputError: one of them has the wrong shape, or holds NaN, infinity or nothing but zeros; names it.
+    """
+    try:
+        rows = np.asarray(vectors, dtype=np.float64)
+    except (TypeError, ValueError):
+        rows = np.zeros(0)
+    if rows.shape == (len(vectors), dim):
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        if np.isfinite(norms).all() and (norms > 0).all() and np.abs(rows).max(initial=0.0) < np.finfo(np.float32).max:
+            return np.where(np.abs(norms - 1.0) > 1e-6, rows / norms, rows).astype(np.float32)
+    # One by one, to say which of them it is
+    checked = [checked_vector(vector, dim=dim, name=f"{name}[{i}]") for i, vector in enumerate(vectors)]
+    return np.stack(checked) if checked else np.zeros((0, dim), dtype=np.float32)
 
 
 def _short(value: object, limit: int = 60) -> str:

@@ -7,10 +7,15 @@ import json
 import sqlite3
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from hippo_core import Database, EntitySlots, Episode, Provenance, Salience, Vector, from_jsonable, to_jsonable
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes a new encoder at each call
+_NO_SLOTS = EntitySlots()
+_NO_SALIENCE = Salience()
 
 
 def normalised(text: str) -> str:
@@ -21,7 +26,7 @@ def normalised(text: str) -> str:
 def digest(episode: Episode) -> bytes:
     """Return what two episodes share exactly when they are one memory: their normalised text and their slots."""
     parts = [normalised(episode.text), sorted(episode.slots.filled().items())]
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8")).digest()
+    return hashlib.sha256(_encode(parts).encode("utf-8")).digest()
 
 
 def episode_row(episode: Episode, text_digest: bytes, salience: Salience, vector: Vector) -> dict[str, Any]:
@@ -29,8 +34,8 @@ def episode_row(episode: Episode, text_digest: bytes, salience: Salience, vector
     return {
         "digest": text_digest,
         "text": episode.text,
-        "slots": _dump(episode.slots),
-        "salience": _dump(salience),
+        "slots": "{}" if episode.slots == _NO_SLOTS else _dump(episode.slots),
+        "salience": "{}" if salience == _NO_SALIENCE else _dump(salience),
         "sketch": None if episode.sketch is None else episode.sketch.astype("<f4").tobytes(),
         "vector": vector.astype("<f4", copy=False).tobytes(),
     }
@@ -44,7 +49,7 @@ def occurrence_row(id: int, provenance: Provenance, session: str | None) -> dict
         "doc_id": provenance.doc_id,
         "session": session,
         "moment": provenance.time.timestamp(),
-        "provenance": _dump(provenance),
+        "provenance": _dump_provenance(provenance),
     }
 
 
@@ -92,4 +97,9 @@ def _episode(row: sqlite3.Row) -> Episode:
 
 
 def _dump(record: object) -> str:
-    return json.dumps(to_jsonable(record), ensure_ascii=False)
+    return _encode(to_jsonable(record))
+
+
+@lru_cache(maxsize=256)
+def _dump_provenance(provenance: Provenance) -> str:
+    return _dump(provenance)  # a batch often has one origin

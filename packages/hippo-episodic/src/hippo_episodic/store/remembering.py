@@ -18,7 +18,7 @@ from hippo_core import (
     Salience,
     UnknownIdError,
 )
-from hippo_core.checks import checked_k, checked_text, checked_vector
+from hippo_core.checks import checked_k, checked_text, checked_vector, checked_vectors
 from numpy.typing import ArrayLike, NDArray
 
 from hippo_episodic.gate import WriteGate
@@ -245,12 +245,13 @@ class Remembering(StoreBase):
             )
         return Episode(text=item, provenance=provenance, salience=Salience())
 
-    def _keys(self, items: Sequence[Episode], keys: Sequence[ArrayLike] | None) -> list[NDArray[np.float32]]:
+    def _keys(self, items: Sequence[Episode], keys: Sequence[ArrayLike] | None) -> NDArray[np.float32]:
         if keys is None:
-            return list(self.encoder.encode([item.text for item in items]))
+            encoded = self.encoder.encode([item.text for item in items])
+            return checked_vectors(encoded, dim=self.encoder.dim, name="encoder's vectors")  # pyright: ignore[reportArgumentType]
         if len(keys) != len(items):
             raise InvalidInputError(f"{len(items)} items but {len(keys)} keys; give one key each, or none at all.")
-        return [checked_vector(key, dim=self.encoder.dim, name=f"keys[{i}]") for i, key in enumerate(keys)]
+        return checked_vectors(keys, dim=self.encoder.dim, name="keys")
 
     def _cue_vectors(self, cues: Sequence[Cue]) -> list[NDArray[np.float32]]:
         texts = [checked_text(cue, name="cue") for cue in cues if isinstance(cue, str)]
