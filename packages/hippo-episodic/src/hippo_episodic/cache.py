@@ -108,10 +108,10 @@ class IndexCache:
 
     def catch_up(self) -> None:
         """Take in what was committed since; call inside `Database.reading` or a transaction."""
-        if self._damaged or self._database.generation != self.generation:
+        generation, sequence = self._database.state()
+        if self._damaged or generation != self.generation:
             self.rebuild()
             return
-        sequence = self._database.sequence
         if sequence != self.sequence:
             rows = self._database.query(
                 "SELECT DISTINCT row_id FROM changes "
@@ -136,8 +136,7 @@ class IndexCache:
         self._damaged, self._unread, self._successor = False, [], None
         self._saved_sequence = self._saved_rows = -1
         with self._database.reading():
-            self.generation = self._database.generation
-            self.sequence = self._database.sequence
+            self.generation, self.sequence = self._database.state()
             self._serving = self._served(VectorTable(self._dim, *self._read(None)))
         self._improve()
 

@@ -77,7 +77,7 @@ def load_episodes(
 def load_provenances(database: Database, id: int) -> tuple[Provenance, ...]:
     """Return all origins of one episode, earliest first."""
     rows = database.query("SELECT provenance FROM occurrences WHERE episode = ? ORDER BY moment, id", (id,))
-    return tuple(from_jsonable(Provenance, json.loads(row["provenance"])) for row in rows)
+    return tuple(_load_provenance(row["provenance"]) for row in rows)
 
 
 def vector_of(blob: bytes) -> Vector:
@@ -88,9 +88,9 @@ def vector_of(blob: bytes) -> Vector:
 def _episode(row: sqlite3.Row) -> Episode:
     return Episode(
         text=row["text"],
-        slots=from_jsonable(EntitySlots, json.loads(row["slots"])),
-        provenance=from_jsonable(Provenance, json.loads(row["provenance"])),
-        salience=from_jsonable(Salience, json.loads(row["salience"])),
+        slots=EntitySlots() if row["slots"] == "{}" else from_jsonable(EntitySlots, json.loads(row["slots"])),
+        provenance=_load_provenance(row["provenance"]),
+        salience=Salience() if row["salience"] == "{}" else from_jsonable(Salience, json.loads(row["salience"])),
         session=row["session"],
         sketch=None if row["sketch"] is None else vector_of(row["sketch"]),
     )
@@ -103,3 +103,8 @@ def _dump(record: object) -> str:
 @lru_cache(maxsize=256)
 def _dump_provenance(provenance: Provenance) -> str:
     return _dump(provenance)  # a batch often has one origin
+
+
+@lru_cache(maxsize=1024)
+def _load_provenance(text: str) -> Provenance:
+    return from_jsonable(Provenance, json.loads(text))

@@ -123,6 +123,14 @@ class Database:
         row = self.query("SELECT seq FROM sqlite_sequence WHERE name = 'changes'")
         return 0 if not row else int(row[0][0])
 
+    def state(self) -> tuple[str, int]:
+        """Return `generation` and `sequence` at the cost of one query."""
+        row = self.query(
+            "SELECT (SELECT value FROM meta WHERE key = 'generation'), "
+            "(SELECT seq FROM sqlite_sequence WHERE name = 'changes')"
+        )[0]
+        return str(row[0]), int(row[1] or 0)
+
     @contextmanager
     def reading(self) -> Generator[None, None, None]:
         """See one unchanging state of the database in all queries of the block."""

@@ -185,14 +185,14 @@ class ApproximateIndex:
 
     def _ranked(self, queries: Vectors, rows: Rows, k: int) -> tuple[Ids, Scores]:
         """Return the best `k` of the rows found, by exact inner product, ties by id; dead rows are left out."""
-        table = self._table
-        found = (rows >= 0) & table.alive[np.maximum(rows, 0)]
-        exact = np.full(rows.shape, -np.inf, dtype=np.float32)
-        for query, row, here, score in zip(queries, rows, found, exact, strict=True):
-            score[here] = table.vectors_at(row[here]) @ query
-        ids = np.where(found, table.ids[np.maximum(rows, 0)], -1)
-        width = max(0, k - rows.shape[1])
-        ids = np.pad(ids, ((0, 0), (0, width)), constant_values=-1)
-        exact = np.pad(exact, ((0, 0), (0, width)), constant_values=-np.inf)
-        order = np.lexsort((ids, -exact), axis=1)[:, :k]
-        return np.take_along_axis(ids, order, axis=1), np.take_along_axis(exact, order, axis=1)
+        ids = np.full((len(queries), k), -1, dtype=np.int64)
+        scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        for place, query in enumerate(queries):
+            found = rows[place][rows[place] >= 0]
+            found = found[self._table.alive[found]]
+            exact = self._table.vectors_at(found) @ query
+            found_ids = self._table.ids[found]
+            order = np.lexsort((found_ids, -exact))[:k]
+            ids[place, : len(order)] = found_ids[order]
+            scores[place, : len(order)] = exact[order]
+        return ids, scores
