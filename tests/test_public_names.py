@@ -38,9 +38,12 @@ def test_the_reference_page_is_up_to_date(published, build):
 
 
 def test_no_page_is_about_a_package_that_is_not_there(build):
-    assert sorted(path.stem for path in BUILD.parent.glob("*.md")) == build["packages"]()
+    generated = [
+        path for path in BUILD.parent.glob("*.md") if "Written by docs/reference/build.py" in path.read_text("utf-8")
+    ]
+    assert sorted(path.stem for path in generated) == build["packages"]()
 
 
-def test_the_index_leads_to_every_page(build):
+def test_the_index_leads_to_every_page():
     index = (BUILD.parents[1] / "index.md").read_text("utf-8")
-    assert [name for name in build["packages"]() if f"(reference/{name}.md)" not in index] == []
+    assert [path.name for path in BUILD.parent.glob("*.md") if f"(reference/{path.name})" not in index] == []

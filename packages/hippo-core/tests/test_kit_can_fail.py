@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hippo_core import Episode, InvalidInputError, Provenance, Receipt, StorageError, UnknownIdError
+from hippo_core import Episode, ImportReport, InvalidInputError, Provenance, Receipt, StorageError, UnknownIdError
 from hippo_core.testing import MemoryStoreContract, ReferenceStore
 
 
@@ -216,13 +216,39 @@ class ForgetsTheDocument(ReferenceStore):
 class ImportsWhatItCan(ReferenceStore):
     """Writes the good lines before a broken one."""
 
-    def import_jsonl(self, path):
+    def import_jsonl(self, path, *, on_error="stop"):
         receipts: list[Receipt] = []
         for line in path.read_bytes().splitlines(keepends=True):
             part = path.with_suffix(".part")
             part.write_bytes(line)
-            receipts += super().import_jsonl(part)
-        return receipts
+            receipts += super().import_jsonl(part).receipts
+        return ImportReport(receipts=tuple(receipts))
+
+
+class SkipsInSilence(ReferenceStore):
+    """Leaves the broken lines out and says nothing."""
+
+    def import_jsonl(self, path, *, on_error="stop"):
+        return ImportReport(receipts=super().import_jsonl(path, on_error=on_error).receipts)
+
+
+class Overwrites(ReferenceStore):
+    """Exports over whatever is there."""
+
+    def export_jsonl(self, path):
+        path.unlink(missing_ok=True)
+        return super().export_jsonl(path)
+
+
+class CountsTwice(ReferenceStore):
+    """Hears a second speaker in every line that is imported again."""
+
+    def import_jsonl(self, path, *, on_error="stop"):
+        report = super().import_jsonl(path, on_error=on_error)
+        for receipt in report.receipts:
+            record = self._records[receipt.id]
+            self._records[receipt.id] = replace(record, origins=record.origins * 2)
+        return report
 
 
 class KeepsBlobsOfTheDead(ReferenceStore):
@@ -294,6 +320,12 @@ def test_faults_that_need_more_than_a_store(tmp_path):
         contract_of(BelievesAnySnapshot).test_a_bad_snapshot_changes_nothing(store, tmp_path)
     with closing(ImportsWhatItCan()) as store, pytest.raises(BROKEN):
         contract_of(ImportsWhatItCan).test_a_broken_line_is_named_and_nothing_is_imported(store, tmp_path, b"{}")
+    with closing(SkipsInSilence()) as store, pytest.raises(BROKEN):
+        contract_of(SkipsInSilence).test_told_to_skip_it_leaves_out_the_broken_lines_alone(store, tmp_path)
+    with closing(Overwrites()) as store, pytest.raises(BROKEN):
+        contract_of(Overwrites).test_an_export_never_overwrites(store, tmp_path)
+    with closing(CountsTwice()) as store, pytest.raises(BROKEN):
+        contract_of(CountsTwice).test_importing_again_changes_nothing(store, tmp_path)
 
 
 @pytest.mark.parametrize("kind", [Resurrects, UndoesUndos])

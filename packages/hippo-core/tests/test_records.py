@@ -34,6 +34,8 @@ P = Provenance(source="Carol", time=NOW)
         (lambda: EntitySlots(extras={"colour": " "}), "colour"),
         (lambda: Salience(score=float("nan")), "score"),
         (lambda: Salience(surprise="high"), "surprise"),
+        (lambda: Salience(contributions={"novelty": float("inf")}), r"contributions\['novelty'\]"),
+        (lambda: Salience(contributions={" ": 1.0}), "contributions' name"),
         (lambda: Episode(text="", provenance=P), "text"),
         (lambda: Episode(text="x" * 1_000_000, provenance=P), "1,000,000"),
         (lambda: Episode(text="caf\udce9", provenance=P), "Unicode"),

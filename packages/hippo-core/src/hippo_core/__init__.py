@@ -17,6 +17,7 @@ from hippo_core.errors import (
 )
 from hippo_core.events import EventLog
 from hippo_core.jsonable import from_jsonable, to_jsonable
+from hippo_core.jsonlines import OnError, Progress
 from hippo_core.memory_states import LayeredMemory, MemoryTokens
 from hippo_core.protocols import (
     Cue,
@@ -30,7 +31,7 @@ from hippo_core.protocols import (
     SupportsVerify,
 )
 from hippo_core.provenance import Clock, Provenance, utc_now
-from hippo_core.records import EntitySlots, Episode, Hit, Receipt, Salience
+from hippo_core.records import EntitySlots, Episode, Hit, ImportReport, Receipt, Salience, SkippedLine
 from hippo_core.relations import Fact, Subgraph
 from hippo_core.space import Context, Macro, Path, Step, Trajectory
 from hippo_core.storage import Change, Database, Transaction
@@ -49,6 +50,7 @@ __all__ = [
     "HashingEncoder",
     "HippoError",
     "Hit",
+    "ImportReport",
     "InvalidInputError",
     "LayeredMemory",
     "Macro",
@@ -57,11 +59,14 @@ __all__ = [
     "MissingExtraError",
     "NewerSchemaError",
     "NotADatabaseError",
+    "OnError",
     "Path",
+    "Progress",
     "Provenance",
     "Receipt",
     "Salience",
     "SentenceEncoder",
+    "SkippedLine",
     "Step",
     "StorageError",
     "StoreClosedError",

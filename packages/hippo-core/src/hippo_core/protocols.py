@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 from hippo_core.encoders import Vector
-from hippo_core.records import Hit, Receipt
+from hippo_core.jsonlines import OnError
+from hippo_core.records import Hit, ImportReport, Receipt
 from hippo_core.storage.journal import Change
 
 T = TypeVar("T")
@@ -141,9 +142,13 @@ class SupportsExport(Protocol):
     """Can be written to JSON lines and read back."""
 
     def export_jsonl(self, path: str | Path) -> int:
-        """Write one record a line; return how many."""
+        """Write one record a line to `path`, which must not exist yet; return how many."""
         ...
 
-    def import_jsonl(self, path: str | Path) -> list[Receipt]:
-        """Write every line's record, or none if a line is broken (the error names the line)."""
+    def import_jsonl(self, path: str | Path, *, on_error: OnError = "stop") -> ImportReport:
+        """Write every line's record in one transaction.
+
+        A broken line stops it, and then nothing is imported and the error names the line; with "skip" the broken
+        lines are left out and reported. Importing a file again changes nothing.
+        """
         ...

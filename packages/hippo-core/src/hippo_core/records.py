@@ -78,6 +78,9 @@ class Salience:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, checked_number(value, name=f"salience.{name}"))
+        for name, value in self.contributions.items():
+            checked_text(name, name="salience.contributions' name")
+            checked_number(value, name=f"salience.contributions[{name!r}]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -160,3 +163,23 @@ class Receipt:
     """The gate's score, where a gate decided."""
     reason: str = ""
     """Why, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedLine:
+    """A line that an import left out."""
+
+    line: int
+    """Its number in the file, from 1, blank lines counted."""
+    reason: str
+    """What is wrong with it, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What became of an import. A store returns it only after the commit."""
+
+    receipts: tuple[Receipt, ...] = ()
+    """One for each line that was imported, in the file's order."""
+    skipped: tuple[SkippedLine, ...] = ()
+    """The lines that were left out, in the file's order; empty unless the import was told to skip."""

@@ -6,6 +6,7 @@
 from hippo_episodic.errors import EncoderMismatchError, UnknownIndexError
 from hippo_episodic.gate import WriteGate
 from hippo_episodic.index import VectorIndex, register_index
+from hippo_episodic.seed_traces import export_episodic_v1, import_episodic_v1
 from hippo_episodic.store import EpisodicStore
 from hippo_episodic.vectors import VectorTable
 
@@ -16,5 +17,7 @@ __all__ = [
     "VectorIndex",
     "VectorTable",
     "WriteGate",
+    "export_episodic_v1",
+    "import_episodic_v1",
     "register_index",
 ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hippo_core import Database
+from hippo_core import Database, Progress
 from hippo_core.storage import read_sidecar, write_sidecar
 
 from hippo_episodic.index import VectorIndex, make_index
@@ -140,7 +140,7 @@ class IndexCache:
             self._serving = self._served(VectorTable(self._dim, *self._read(None)))
         self._improve()
 
-    def finish(self, progress: Callable[[int, int], None] | None = None) -> None:
+    def finish(self, progress: Progress | None = None) -> None:
         """Wait until the index has every row; `progress` is called with rows done and rows in all."""
         while True:
             with self._database.lock:

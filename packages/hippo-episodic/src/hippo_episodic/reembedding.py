@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from hippo_core import Database, Encoder, Transaction
+from hippo_core import Database, Encoder, Progress, Transaction
 from hippo_core.checks import checked_count, checked_vector
 
 from hippo_episodic.vectors import Vectors
 
 
-def encode_all(
-    database: Database, encoder: Encoder, *, batch_size: int, progress: Callable[[int, int], None] | None
-) -> dict[int, bytes]:
+def encode_all(database: Database, encoder: Encoder, *, batch_size: int, progress: Progress | None) -> dict[int, bytes]:
     """Return the new vector of every live episode, by id, without holding the writer's lock."""
     checked_count(batch_size, name="batch_size")
     ids = [int(row[0]) for row in database.query("SELECT id FROM episodes ORDER BY id")]

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from hippo_core import Database, EntitySlots, Episode, Provenance, Salience, Vector, from_jsonable, to_jsonable
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes a new encoder at each call
+_PARAMETERS = 500  # SQLite's oldest limit on the marks of a statement is 999
 _NO_SLOTS = EntitySlots()
 _NO_SALIENCE = Salience()
 
@@ -53,6 +54,13 @@ def occurrence_row(id: int, provenance: Provenance, session: str | None) -> dict
     }
 
 
+def rows_with_digest(connection: sqlite3.Connection, sql: str, digests: Sequence[bytes]) -> Iterator[sqlite3.Row]:
+    """Yield the rows of a statement that ends in the column that is to be one of `digests`."""
+    for start in range(0, len(digests), _PARAMETERS):
+        some = digests[start : start + _PARAMETERS]
+        yield from connection.execute(f"{sql} IN ({', '.join('?' * len(some))})", some)
+
+
 def load_episodes(
     database: Database, ids: Sequence[int], *, condition: str = "1", parameters: Mapping[str, Any] | None = None
 ) -> dict[int, Episode]:
@@ -77,7 +85,7 @@ def load_episodes(
 def load_provenances(database: Database, id: int) -> tuple[Provenance, ...]:
     """Return all origins of one episode, earliest first."""
     rows = database.query("SELECT provenance FROM occurrences WHERE episode = ? ORDER BY moment, id", (id,))
-    return tuple(_load_provenance(row["provenance"]) for row in rows)
+    return tuple(load_provenance(row["provenance"]) for row in rows)
 
 
 def vector_of(blob: bytes) -> Vector:
@@ -89,7 +97,7 @@ def _episode(row: sqlite3.Row) -> Episode:
     return Episode(
         text=row["text"],
         slots=EntitySlots() if row["slots"] == "{}" else from_jsonable(EntitySlots, json.loads(row["slots"])),
-        provenance=_load_provenance(row["provenance"]),
+        provenance=load_provenance(row["provenance"]),
         salience=Salience() if row["salience"] == "{}" else from_jsonable(Salience, json.loads(row["salience"])),
         session=row["session"],
         sketch=None if row["sketch"] is None else vector_of(row["sketch"]),
@@ -106,5 +114,6 @@ def _dump_provenance(provenance: Provenance) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _load_provenance(text: str) -> Provenance:
+def load_provenance(text: str) -> Provenance:
+    """Return the provenance that a row of `occurrences` holds."""
     return from_jsonable(Provenance, json.loads(text))

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from hippo_episodic.gate import WriteGate
 from hippo_episodic.index import VectorIndex
-from hippo_episodic.rows import digest, episode_row, occurrence_row
+from hippo_episodic.rows import digest, episode_row, occurrence_row, rows_with_digest
 from hippo_episodic.vectors import Ids, nearest
-
-_PARAMETERS = 500  # SQLite's oldest limit on the marks of a statement is 999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +99,8 @@ def write_drafts(
 
 
 def _held(transaction: Transaction, digests: Sequence[bytes]) -> dict[bytes, int]:
-    held: dict[bytes, int] = {}
-    for start in range(0, len(digests), _PARAMETERS):
-        some = digests[start : start + _PARAMETERS]
-        marks = ", ".join("?" * len(some))
-        rows = transaction.connection.execute(f"SELECT digest, id FROM episodes WHERE digest IN ({marks})", some)
-        held |= {row["digest"]: int(row["id"]) for row in rows}
-    return held
+    rows = rows_with_digest(transaction.connection, "SELECT digest, id FROM episodes WHERE digest", digests)
+    return {row["digest"]: int(row["id"]) for row in rows}
 
 
 def _first_positions(digests: Sequence[bytes], held: dict[bytes, int]) -> list[int]:

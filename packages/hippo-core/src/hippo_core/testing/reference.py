@@ -18,9 +18,10 @@ from hippo_core.checks import checked_count, checked_k, checked_text, checked_ve
 from hippo_core.encoders import Encoder, HashingEncoder, Vector
 from hippo_core.errors import InvalidInputError, StorageError, StoreClosedError, UnknownIdError
 from hippo_core.jsonable import from_jsonable, to_jsonable
+from hippo_core.jsonlines import JsonLineReader, OnError, write_json_lines
 from hippo_core.protocols import Cue
 from hippo_core.provenance import Clock, Provenance, utc_now
-from hippo_core.records import Episode, Hit, Receipt
+from hippo_core.records import Episode, Hit, ImportReport, Receipt
 from hippo_core.storage.journal import Action, Change
 
 _KIND = "hippo-reference"
@@ -216,22 +217,16 @@ class ReferenceStore:
         self._vectors = self._encoded(self._records)
 
     def export_jsonl(self, path: str | Path) -> int:
-        """Write one record a line; return how many."""
+        """Write one record a line to a new file; return how many."""
         self._check_open()
-        lines = [json.dumps(record.as_line(), ensure_ascii=False) + "\n" for record in self._records.values()]
-        Path(path).write_text("".join(lines), encoding="utf-8")
-        return len(lines)
+        return write_json_lines(path, [record.as_line() for record in self._records.values()])
 
-    def import_jsonl(self, path: str | Path) -> list[Receipt]:
-        """Write every line's record, or none if a line is broken (the error names the line)."""
+    def import_jsonl(self, path: str | Path, *, on_error: OnError = "stop") -> ImportReport:
+        """Write every line's record; a broken line stops it or is left out."""
         self._check_open()
-        records: list[_Record] = []
-        for number, line in enumerate(Path(path).read_bytes().splitlines(), start=1):
-            try:
-                records.append(_Record.from_line(json.loads(line.decode("utf-8"))))
-            except ValueError as exc:
-                raise InvalidInputError(f"{str(path)!r}, line {number}: {exc}. Nothing was imported.") from exc
-        return self._write(records, "import")
+        reader = JsonLineReader(path, _Record.from_line, on_error=on_error)
+        records = list(reader)
+        return ImportReport(receipts=tuple(self._write(records, "import")), skipped=tuple(reader.skipped))
 
     def put_blob(self, id: int, kind: str, model_digest: str, data: bytes) -> None:
         """Keep `data` for record `id`, replacing an earlier blob of this kind and model."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
-from hippo_core import Change, Encoder, InvalidInputError, Receipt
-from hippo_core.checks import checked_vector
+from hippo_core import Change, Encoder, ImportReport, InvalidInputError, OnError, Progress, Receipt, Transaction
 
 from hippo_episodic.checkup import find_problems
-from hippo_episodic.exchange import export_lines, read_lines
+from hippo_episodic.exchange import HIPPO_LINES, LineFormat, export_episodes, import_episodes
 from hippo_episodic.reembedding import encode_all, replace_vectors
 from hippo_episodic.store.remembering import Remembering
-from hippo_episodic.writing import Draft
+from hippo_episodic.writing import Draft, write_drafts
 
 
 class Upkeep(Remembering):
@@ -71,7 +70,7 @@ class Upkeep(Remembering):
             self._cache.rebuild()
             self._cache.save()
 
-    def finish_indexing(self, progress: Callable[[int, int], None] | None = None) -> None:
+    def finish_indexing(self, progress: Progress | None = None) -> None:
         """Wait until the index has taken in every episode. Not needed for right answers, only for the quickest ones.
 
         An approximate index grows in the background; what it does not have yet is found by a scan.
@@ -83,9 +82,7 @@ class Upkeep(Remembering):
             self._cache.catch_up()
         self._cache.finish(progress)
 
-    def reembed(
-        self, encoder: Encoder, *, batch_size: int = 256, progress: Callable[[int, int], None] | None = None
-    ) -> None:
+    def reembed(self, encoder: Encoder, *, batch_size: int = 256, progress: Progress | None = None) -> None:
         """Make every vector anew with another encoder, which the file and this store use from then on.
 
         Others may go on reading and writing while the texts are encoded; they must be opened anew with the new encoder
@@ -105,41 +102,58 @@ class Upkeep(Remembering):
             self.encoder = encoder
             self._cache = self._open_cache()
 
-    def export_jsonl(self, path: str | Path) -> int:
-        """Write one episode a line, with every provenance and its vector; return how many.
+    def export_jsonl(
+        self, path: str | Path, *, line_format: LineFormat = HIPPO_LINES, progress: Progress | None = None
+    ) -> int:
+        """Write one episode a line to a new file, with every provenance and its vector; return how many.
+
+        One state of the store is written, and the file appears whole or not at all. Memory: a thousand episodes.
+
+        Args:
+            path: must not exist yet.
+            line_format: how a line is written; Hippo's own form unless `export_episodic_v1` says otherwise.
+            progress: called after each thousand with the episodes done and their number.
 
         Raises:
             InvalidInputError: `path` exists.
+            StorageError: it cannot be written.
         """
-        count = 0
-        with self._database.reading():
-            try:
-                with Path(path).open("x", encoding="utf-8") as file:
-                    for line in export_lines(self._database, self.encoder.name):
-                        file.write(line + "\n")
-                        count += 1
-            except FileExistsError as exc:
-                raise InvalidInputError(f"{str(path)!r} exists; an export never overwrites. Choose another.") from exc
-        return count
+        return export_episodes(self._database, path, encoder=self.encoder, line_format=line_format, progress=progress)
 
-    def import_jsonl(self, path: str | Path) -> list[Receipt]:
-        """Write every line's episode, or none if a line is broken. No gate: these were found worth keeping before.
+    def import_jsonl(
+        self,
+        path: str | Path,
+        *,
+        line_format: LineFormat = HIPPO_LINES,
+        on_error: OnError = "stop",
+        progress: Progress | None = None,
+    ) -> ImportReport:
+        """Write every line's episode in one transaction. No gate: these were found worth keeping before.
 
-        Vectors of another encoder are made anew.
+        Vectors of another encoder are made anew from the texts. Identical text with identical slots merges: the store
+        keeps its record and gains the line's origins, those that it has not got. So importing a file twice is harmless.
+        The file is read, checked and encoded before anything is locked.
+
+        Args:
+            path: what `export_jsonl` wrote, or lines of that form.
+            line_format: how a line is read; Hippo's own form unless `import_episodic_v1` says otherwise.
+            on_error: "stop" imports nothing if a line is broken, "skip" imports the others and reports these.
+            progress: called after each thousand lines with the bytes done and their number, twice the file's size: it
+                is read once and written once. All calls come before the commit; what it raises stops the import.
 
         Raises:
-            InvalidInputError: a line is broken; names it.
+            InvalidInputError: a line is broken; names it. Nothing was imported.
+            StorageError: the file cannot be read, or the disk is full. Nothing was imported.
         """
-        drafts: list[Draft] = []
-        for entry in read_lines(path, dim=self.encoder.dim):
-            vector = entry.vector
-            if entry.encoder != self.encoder.name:
-                vector = self.encoder.encode([entry.episode.text])[0]
-            drafts.append(
-                Draft(
-                    episode=entry.episode,
-                    vector=checked_vector(vector, dim=self.encoder.dim),
-                    occurrences=tuple((one.provenance, one.session) for one in entry.occurrences),
-                )
-            )
-        return self._write(drafts, kind="import", gate=None)
+        return import_episodes(
+            self._database,
+            path,
+            encoder=self.encoder,
+            line_format=line_format,
+            write=self._write_without_gate,
+            on_error=on_error,
+            progress=progress,
+        )
+
+    def _write_without_gate(self, transaction: Transaction, drafts: Sequence[Draft]) -> list[Receipt]:
+        return write_drafts(transaction, drafts, gate=None, index=self._cache.index).receipts
