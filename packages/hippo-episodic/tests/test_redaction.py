@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from hippo_core import EntitySlots, Episode, EventLog, InvalidInputError, Provenance, StorageError, UnknownIdError
-from hippo_episodic import EpisodicStore, WriteGate
+from hippo_episodic import EpisodicStore, TaintedAdapterError, WriteGate
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SECRETS = [b"zanzibar", b"mrs-quillon", b"secretsession", b"letter-77", b"hiddenvalue"]
@@ -143,6 +143,22 @@ def test_nothing_to_redact_changes_nothing(tmp_path):
         assert [hit.item.text for hit in store.recall("traveller 1", k=1)] == [harmless(1).text]
         with pytest.raises(InvalidInputError, match="source"):
             store.redact(source=" ")
+
+
+def test_adapters_that_learnt_it_are_named_and_refused(tmp_path):
+    path = tmp_path / "memory.db"
+    with EpisodicStore(path) as store:
+        ids = [receipt.id for receipt in store.write_many([harmless(0), secret(0), secret(1)])]
+        store.ledger.record(ids[:2], adapter="night-1")
+        store.ledger.record(ids[:1], adapter="night-2")
+        redaction = store.redact(source="mrs-quillon")
+        assert redaction.adapters == {"night-1": (ids[1],)}
+    with EpisodicStore(path) as store:
+        assert not store.ledger.is_clean("night-1")
+        assert store.ledger.is_clean("night-2")
+        with pytest.raises(TaintedAdapterError, match="night-1"):
+            store.ledger.require_clean("night-1")
+    assert not found_in_files(tmp_path, SECRETS)
 
 
 def test_in_memory(tmp_path):

@@ -1,11 +1,17 @@
 """An embeddable episodic memory: durable, recalled from part of a cue, with a write gate that explains itself.
 
-`EpisodicStore` is the store, `WriteGate` decides what is worth writing. No language model is needed, and no torch.
+`EpisodicStore` is the store, `WriteGate` decides what is worth writing, `EvictionPolicy` what goes when there is too
+much, `ReplayScheduler` what is worth training on. No language model is needed, and no torch.
 """
 
-from hippo_episodic.errors import EncoderMismatchError, UnknownIndexError
+from hippo_episodic.errors import EncoderMismatchError, TaintedAdapterError, UnknownIndexError
+from hippo_episodic.eviction import Eviction, EvictionPlan, EvictionPolicy
 from hippo_episodic.gate import WriteGate
 from hippo_episodic.index import VectorIndex, register_index
+from hippo_episodic.ledger import Replay, ReplayLedger, Tally
+from hippo_episodic.priority import ReplayConfig
+from hippo_episodic.redaction import Redaction
+from hippo_episodic.replay import ReplayItem, ReplayScheduler
 from hippo_episodic.seed_traces import export_episodic_v1, import_episodic_v1
 from hippo_episodic.store import EpisodicStore
 from hippo_episodic.vectors import VectorTable
@@ -13,6 +19,17 @@ from hippo_episodic.vectors import VectorTable
 __all__ = [
     "EncoderMismatchError",
     "EpisodicStore",
+    "Eviction",
+    "EvictionPlan",
+    "EvictionPolicy",
+    "Redaction",
+    "Replay",
+    "ReplayConfig",
+    "ReplayItem",
+    "ReplayLedger",
+    "ReplayScheduler",
+    "TaintedAdapterError",
+    "Tally",
     "UnknownIndexError",
     "VectorIndex",
     "VectorTable",

@@ -9,3 +9,7 @@ class UnknownIndexError(HippoError, ValueError):
 
 class EncoderMismatchError(HippoError, ValueError):
     """The store's vectors were made by another encoder than the one it was opened with."""
+
+
+class TaintedAdapterError(HippoError, RuntimeError):
+    """The adapter learnt episodes that were redacted since, so it may still say what was to be forgotten."""

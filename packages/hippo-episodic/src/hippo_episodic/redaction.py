@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hippo_core import Transaction
 
 from hippo_episodic.index import index_names
+from hippo_episodic.ledger import ReplayLedger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,13 +21,16 @@ class Redaction:
     """Episodes erased whole, those that had been deleted before included."""
     origins: int
     """Times it had been said, those of episodes that others said too included."""
+    adapters: Mapping[str, tuple[int, ...]]
+    """Adapters that learnt an erased episode, by the ledger, with the ids of these; they are not clean from now on."""
 
 
-def erase_source(transaction: Transaction, *, source: str, doc_id: str | None) -> Redaction:
+def erase_source(transaction: Transaction, ledger: ReplayLedger, *, source: str, doc_id: str | None) -> Redaction:
     """Erase every occurrence from this origin, and every episode that no other origin stands for.
 
     Args:
         transaction: an open one.
+        ledger: the store's; it keeps the ids, and nothing else, of what an adapter may still know.
         source: the provenance's source.
         doc_id: only this document of the source; None is all of it.
     """
@@ -52,7 +57,8 @@ def erase_source(transaction: Transaction, *, source: str, doc_id: str | None) -
     if occurrences:
         # The lexical index marks deleted texts rather than dropping their words
         connection.execute("INSERT INTO episode_words(episode_words) VALUES ('rebuild')")
-    return Redaction(episodes=len(orphans), origins=len(occurrences))
+    adapters = ledger.taint(orphans, transaction=transaction) if orphans else {}
+    return Redaction(episodes=len(orphans), origins=len(occurrences), adapters=adapters)
 
 
 def remove_cache_files(path: str) -> None:

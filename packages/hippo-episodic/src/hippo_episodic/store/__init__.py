@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hippo_episodic.store.forgetting import Forgetting
+from hippo_episodic.store.replaying import Replaying
 from hippo_episodic.store.upkeep import Upkeep
 
 
-class EpisodicStore(Upkeep, Forgetting):
+class EpisodicStore(Upkeep, Replaying):
     """A durable memory of episodes in one SQLite file; a `MemoryStore[Episode]` that also supports provenance,
-    snapshot, undo, verify, blobs and export.
+    snapshot, undo, replay, verify, blobs and export.
 
     A receipt is returned after the commit: the row is on disk. Several threads and processes may use one file; each
     sees what the others committed before it answers. The files beside the database are caches and may be deleted.
@@ -21,6 +21,8 @@ class EpisodicStore(Upkeep, Forgetting):
             "hnsw_pq", "hnswlib" (extra `hnsw`), or a registered name. Choose freely at each opening.
         lexical_weight: share of shared words (BM25) in the ranking of text cues, in [0, 1]; the rest is cosine.
             The default was chosen on HotpotQA training questions, where 0.2 to 0.7 differ by less than two points.
+        eviction: keeps the store within its capacity after each write, and is what `evict` goes by; None keeps all.
+        replay: weights and order of `replay_batches`; None is `ReplayConfig()`.
         events: where each gate decision is logged; None logs nothing.
         clock: the present, for provenance given as a word and for the history.
 

@@ -10,10 +10,14 @@ from typing import Self
 
 from hippo_core import Clock, Database, Encoder, EventLog, HashingEncoder, utc_now
 
+from hippo_episodic.access import AccessLog
 from hippo_episodic.cache import AUTO, IndexCache
+from hippo_episodic.capacity import StockMeter
 from hippo_episodic.errors import EncoderMismatchError
+from hippo_episodic.eviction import EvictionPolicy
 from hippo_episodic.gate import WriteGate
 from hippo_episodic.index import check_index_name
+from hippo_episodic.priority import ReplayConfig
 from hippo_episodic.schema import KIND, MIGRATIONS, RECORD_COLUMNS
 from hippo_episodic.search import check_lexical_weight
 
@@ -29,19 +33,25 @@ class StoreBase:
         gate: WriteGate | None = None,
         index: str = AUTO,
         lexical_weight: float = 0.4,
+        eviction: EvictionPolicy | None = None,
+        replay: ReplayConfig | None = None,
         events: EventLog | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.encoder: Encoder = HashingEncoder() if encoder is None else encoder
         self.gate = gate
+        self.eviction = eviction
+        self.replay = ReplayConfig() if replay is None else replay
         self._index_name = index if index == AUTO else check_index_name(index)
         self._lexical_weight = check_lexical_weight(lexical_weight)
         self._events = events
+        self._accesses = AccessLog()
         self._clock = clock
         self._database = Database(path, kind=KIND, migrations=MIGRATIONS, record_columns=RECORD_COLUMNS, clock=clock)
         try:
             self._claim_encoder()
             self._cache = self._open_cache()
+            self._meter = StockMeter(self._database, with_bytes=eviction is not None and eviction.max_bytes is not None)
         except BaseException:
             self._database.close()
             raise
@@ -71,6 +81,7 @@ class StoreBase:
         """Save the caches and close the file. Closing twice is allowed."""
         with self._database.lock:
             try:
+                self._accesses.flush(self._database)
                 with self._database.reading():
                     self._cache.catch_up()
                 self._cache.close()

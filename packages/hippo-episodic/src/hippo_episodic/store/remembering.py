@@ -24,11 +24,11 @@ from numpy.typing import ArrayLike, NDArray
 from hippo_episodic.gate import WriteGate
 from hippo_episodic.rows import load_episodes, load_provenances
 from hippo_episodic.search import RecallFilter, rank
-from hippo_episodic.store.base import StoreBase
+from hippo_episodic.store.forgetting import Forgetting, may_be_held
 from hippo_episodic.writing import Draft, write_drafts
 
 
-class Remembering(StoreBase):
+class Remembering(Forgetting):
     """The verbs of a memory: write, recall, get."""
 
     def write(
@@ -151,6 +151,8 @@ class Remembering(StoreBase):
             ]
             wanted = sorted({entry.id for entries in ranked for entry in entries})
             episodes = load_episodes(self._database, wanted, condition=condition, parameters=values)
+        # The others were returned because k asks for them, not because they fit
+        self._accesses.note([entries[0].id for entries in ranked if entries], self._clock())
         return [
             [Hit(id=entry.id, item=episodes[entry.id], score=entry.score, why=entry.why) for entry in entries]
             for entries in ranked
@@ -221,7 +223,7 @@ class Remembering(StoreBase):
 
     def _write(self, drafts: Sequence[Draft], *, kind: str, gate: WriteGate | None) -> list[Receipt]:
         with self._database.lock:  # nobody may catch up between the commit and the note
-            with self._database.transaction(kind) as transaction:
+            with self._accesses.transaction(self._database, kind) as transaction:
                 self._cache.catch_up()
                 written = write_drafts(transaction, drafts, gate=gate, index=self._cache.index)
                 sequence = self._database.sequence
@@ -231,6 +233,7 @@ class Remembering(StoreBase):
             for receipt in written.receipts:
                 # Not the text: what a log holds no redaction could take back
                 self._events.log("gate", "hippo_episodic", receipt=receipt)
+        self._keep_capacity()
         return written.receipts
 
     def _episode(self, item: Episode | str, provenance: Provenance | str | None) -> Episode:
@@ -260,8 +263,3 @@ class Remembering(StoreBase):
             next(encoded) if isinstance(cue, str) else checked_vector(cue, dim=self.encoder.dim, name="cue")
             for cue in cues
         ]
-
-
-def may_be_held(id: int) -> bool:
-    """Return whether SQLite can count that far: a larger id was never given out."""
-    return 0 < id < 2**63
