@@ -4,7 +4,7 @@
     python benchmarks/report.py --check    # fails if a page says anything else than its file
 
 A page marks a table's place with `<!-- results: NAME -->` and `<!-- end results -->`; NAME is a file in
-benchmarks/results without its ending, a `metrics.json` that a run wrote.
+benchmarks/results without its ending, a `metrics.json` that a run wrote, or `episodic`, all sizes or `episodic:SIZE`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from episodic.table import tables
+
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "apps/hei-nw/README.md")
+PAGES = ("README.md", "apps/hei-nw/README.md", "packages/hippo-episodic/README.md", "benchmarks/episodic/README.md")
 BLOCK = re.compile(r"(<!-- results: (\S+) -->\n).*?(<!-- end results -->)", re.DOTALL)
 
 
@@ -38,6 +40,9 @@ def main(check: bool) -> int:
 
 def render(name: str) -> str:
     """Return the tables of one result file, with their cause."""
+    name, _, size = name.partition(":")
+    if name == "episodic":
+        return "\n".join(tables(ROOT / "benchmarks" / "results" / "episodic.json", int(size) if size else None))
     document: dict[str, Any] = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8"))
     run = document["run"]
     lines = [""]
