@@ -45,6 +45,10 @@ class HippoExact(Peer):
         ]
         self._store.write_many(episodes, keys=batch.vectors)
 
+    def settle(self) -> None:
+        """Wait until the index has every row; they are found by a scan before."""
+        self._store.finish_indexing()
+
     def recall(self, vector: NDArray[np.float32], k: int, *, session: str | None = None) -> list[tuple[int, str]]:
         """A vector cue is ranked by cosine alone."""
         hits = self._store.recall(vector, k, session=session)
