@@ -1,7 +1,7 @@
 """Run the marked Python examples of a Markdown file, each in a fresh process and an empty folder.
 
 `python docs/examples.py README.md` runs all of them; with a name after it, `library`, the one under
-`<!-- example: library -->`.
+`<!-- example: library -->`. Blocks of one name are one example, told in parts.
 """
 
 import re
@@ -15,7 +15,9 @@ MARKED = re.compile(r"^<!-- example: (\S+) -->\n+```python\n(.*?)^```", re.MULTI
 
 def main(page: str, wanted: str | None = None) -> int:
     """Return 1 when an example fails, or when there is none to run."""
-    examples = dict(MARKED.findall(Path(page).read_text("utf-8")))
+    examples: dict[str, str] = {}
+    for name, code in MARKED.findall(Path(page).read_text("utf-8")):
+        examples[name] = examples.get(name, "") + code
     chosen = {name: code for name, code in examples.items() if wanted in (None, name)}
     if not chosen:
         print(f"{page} has no example {wanted or ''}; there are: {', '.join(examples) or 'none'}.", file=sys.stderr)
