@@ -369,3 +369,62 @@ def test_undo_counts_whole_operations(database, count):
     with pytest.raises(InvalidInputError, match="count"):
         database.undo(count)
     assert texts(database) == {1: "kept"}
+
+
+def test_a_restore_takes_tables_that_refer_to_each_other(tmp_path):
+    schema = (
+        "CREATE TABLE notes(id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT);\n"
+        "CREATE TABLE blobs(id INTEGER PRIMARY KEY AUTOINCREMENT, note INTEGER NOT NULL REFERENCES notes(id));\n"
+        "CREATE TABLE words(id INTEGER PRIMARY KEY AUTOINCREMENT, note INTEGER NOT NULL REFERENCES notes(id));"
+    )
+    columns = {"notes": "id", "blobs": "note", "words": "note"}
+    with closing(Database(tmp_path / "db", kind="notes", migrations=[schema], record_columns=columns)) as database:
+
+        def add_note(text):
+            with database.transaction("write") as transaction:
+                (id,) = transaction.insert("notes", [{"text": text}])
+                transaction.insert("blobs", [{"note": id}] * 2)
+                transaction.insert("words", [{"note": id}] * 3)
+
+        add_note("then")
+        database.snapshot(tmp_path / "copy")
+        add_note("later")
+        database.restore(tmp_path / "copy")
+        assert texts(database) == {1: "then"}
+        assert [row[0] for row in database.query("SELECT note FROM blobs UNION ALL SELECT note FROM words")] == [1] * 5
+        assert database.check() == []
+
+
+SETTINGS = ("synchronous", "journal_mode", "foreign_keys")
+
+
+def settings_of(database):
+    return [database.query(f"PRAGMA {name}")[0][0] for name in SETTINGS]
+
+
+def test_every_connection_syncs_at_each_commit(tmp_path):
+    path = tmp_path / "notes.db"
+    full = [2, "wal", 1]
+    with closing(open_notes(path)) as database, closing(open_notes(path)) as other:
+        add(database, "kept")
+        database.snapshot(tmp_path / "copy")
+        add(database, "gone")
+        assert settings_of(database) == settings_of(other) == full
+        database.restore(tmp_path / "copy")
+        assert settings_of(database) == settings_of(other) == full
+        with pytest.raises(StorageError):
+            database.restore(tmp_path / "missing")
+        database.undo()
+        assert settings_of(database) == settings_of(other) == full
+        code = (
+            "import sys; from hippo_core import Database\n"
+            f"schema = {NOTES!r}\n"
+            "database = Database(sys.argv[1], kind='notes', migrations=[schema], record_columns={'notes': 'id'})\n"
+            f"print([database.query(f'PRAGMA {{name}}')[0][0] for name in {SETTINGS}])"
+        )
+        done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == str(full)
+    with closing(open_notes(tmp_path / "copy")) as database:  # a snapshot that is opened as a store
+        assert settings_of(database) == full
+    with closing(open_notes()) as database:
+        assert settings_of(database) == [2, "memory", 1]

@@ -42,6 +42,44 @@ def test_a_line_that_is_still_being_written_is_passed_over(tmp_path):
     assert [event["kind"] for event in log.read()] == ["one"]
 
 
+def test_a_torn_line_harms_no_other(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    log.log("one", "hippo_core", text="Zoë")
+    whole = log.path.read_bytes()
+    for cut in range(1, len(whole)):  # the writer died after `cut` bytes of its second event
+        log.path.write_bytes(whole + whole[:cut])
+        log.log("two", "hippo_core")
+        log.log("three", "hippo_core")
+        torn = cut < len(whole) - 1  # all but the end of the line is an event still
+        assert [event["kind"] for event in log.read()] == ["one", *([] if torn else ["one"]), "two", "three"]
+        assert log.skipped == torn
+    log.path.write_bytes(whole + b'12\n\xff\xfe\n"text"\n' + whole)
+    assert [event["kind"] for event in log.read()] == ["one", "one"]
+    assert log.skipped == 3
+    log.path.write_bytes(whole)
+    assert len(log.read()) == 1
+    assert log.skipped == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a process's files")
+def test_a_line_that_finds_no_room_is_an_error(tmp_path):
+    code = (
+        "import resource, signal, sys; from hippo_core import EventLog\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "log = EventLog(sys.argv[1])\n"
+        "log.log('one', 'hippo_core')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (log.path.stat().st_size + 20,) * 2)\n"
+        "try: log.log('two', 'hippo_core')\n"
+        "except OSError as error: print(error)"
+    )
+    log = EventLog(tmp_path / "events.jsonl")
+    done = subprocess.run([sys.executable, "-c", code, str(log.path)], capture_output=True, text=True, check=True)
+    assert "Only 20 of" in done.stdout
+    log.log("three", "hippo_core")
+    assert [event["kind"] for event in log.read()] == ["one", "three"]
+    assert log.skipped == 1
+
+
 def test_two_processes_keep_their_lines_apart(tmp_path):
     code = (
         "import sys; from hippo_core import EventLog\n"

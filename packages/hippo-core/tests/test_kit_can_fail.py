@@ -18,6 +18,14 @@ def contract_of(kind):
             return kind()
 
         @staticmethod
+        def open_store_at(path, clock):
+            return kind(clock=clock)
+
+        @staticmethod
+        def evict(store):
+            return store.evict() if hasattr(store, "evict") else None
+
+        @staticmethod
         def make_item(number, *, source="kit", doc_id=None):
             return Episode(
                 text=f"parcel {number} lies on shelf {number * 7919 % 1009}",
@@ -261,6 +269,63 @@ class KeepsBlobsOfTheDead(ReferenceStore):
         return count
 
 
+class BlobsOutsideTheJournal(ReferenceStore):
+    """Keeps blobs, but not as an operation."""
+
+    def put_blob(self, id, kind, model_digest, data):
+        self.get(id)
+        self._blobs = {**self._blobs, (id, kind, model_digest): data}
+
+
+class SnapshotsWithoutBlobs(ReferenceStore):
+    """Copies the records alone."""
+
+    def snapshot(self, path):
+        blobs, self._blobs = self._blobs, {}
+        super().snapshot(path)
+        self._blobs = blobs
+
+
+class UndoesByTheClock(ReferenceStore):
+    """Takes the operation with the latest time for the latest."""
+
+    def undo(self, count=1):
+        self._operations.sort(key=lambda operation: operation.time)
+        return super().undo(count)
+
+
+class HistoryByTheClock(ReferenceStore):
+    """Sorts what happened by its time."""
+
+    def history(self, id=None, *, limit=100):
+        return sorted(super().history(id), key=lambda change: change.time, reverse=True)[:limit]
+
+
+class IdsFromTheClock(ReferenceStore):
+    """Makes ids of the present, as some databases do."""
+
+    def write_many(self, items):
+        self._next_id = iter(range(int(self._clock().timestamp()) + 10**12, 10**15))
+        return super().write_many(items)
+
+
+class FadesByTheClock(ReferenceStore):
+    """Scores by how long ago the store was begun."""
+
+    def _nearest(self, vector, k):
+        years = (self._clock() - self._operations[0].time).days / 365
+        return [replace(hit, score=hit.score * 0.99**years) for hit in super()._nearest(vector, k)]
+
+
+class EvictsMoreThanItSays(ReferenceStore):
+    """Lets two go and names one."""
+
+    def evict(self):
+        ids = sorted(self._records)[:2]
+        self.delete(ids)
+        return ids[:1]
+
+
 class ReplaysAtRandom(ReferenceStore):
     """Lets the moment decide."""
 
@@ -299,6 +364,7 @@ BROKEN = (AssertionError, pytest.fail.Exception, UnknownIdError, KeyError, Stora
         (ForgetsTooMuch, "test_what_two_sources_said_stays_until_the_last"),
         (ForgetsTheDocument, "test_a_document_can_be_taken_back"),
         (KeepsBlobsOfTheDead, "test_a_record_that_is_not_held_has_no_blobs"),
+        (BlobsOutsideTheJournal, "test_undo_takes_blobs_along"),
         (ReplaysAtRandom, "test_the_same_seed_replays_the_same"),
     ],
 )
@@ -318,6 +384,8 @@ def test_faults_that_need_more_than_a_store(tmp_path):
         contract_of(AnyK).test_k_must_be_a_whole_number_from_one(store, 0)
     with closing(BelievesAnySnapshot()) as store, pytest.raises(BROKEN):
         contract_of(BelievesAnySnapshot).test_a_bad_snapshot_changes_nothing(store, tmp_path)
+    with closing(SnapshotsWithoutBlobs()) as store, pytest.raises(BROKEN):
+        contract_of(SnapshotsWithoutBlobs).test_a_snapshot_takes_blobs_along(store, tmp_path)
     with closing(ImportsWhatItCan()) as store, pytest.raises(BROKEN):
         contract_of(ImportsWhatItCan).test_a_broken_line_is_named_and_nothing_is_imported(store, tmp_path, b"{}")
     with closing(SkipsInSilence()) as store, pytest.raises(BROKEN):
@@ -328,10 +396,30 @@ def test_faults_that_need_more_than_a_store(tmp_path):
         contract_of(CountsTwice).test_importing_again_changes_nothing(store, tmp_path)
 
 
-@pytest.mark.parametrize("kind", [Resurrects, UndoesUndos])
-def test_the_state_machine_finds_the_fault_too(kind, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "promise"),
+    [
+        (UndoesByTheClock, "test_undo_takes_the_latest_call_back_and_not_the_latest_time"),
+        (HistoryByTheClock, "test_the_history_follows_the_calls_and_not_the_clock"),
+        (IdsFromTheClock, "test_ids_keep_growing_when_the_clock_jumps_back"),
+        (FadesByTheClock, "test_a_clock_that_jumps_back_changes_no_answer"),
+    ],
+)
+def test_a_fault_shows_when_the_clock_jumps_back(kind, promise, tmp_path):
     with pytest.raises(BROKEN):
-        contract_of(kind).test_any_history_agrees_with_a_plain_dict(tmp_path)
+        getattr(contract_of(kind), promise)(tmp_path / "kit.db")
+
+
+@pytest.mark.parametrize("kind", [Resurrects, UndoesUndos, EvictsMoreThanItSays, BlobsOutsideTheJournal])
+def test_the_state_machine_finds_the_fault_too(kind, tmp_path):
+    def try_histories():
+        for turn in range(5):  # one run in twenty tries no history that shows the fault
+            folder = tmp_path / f"turn{turn}"
+            folder.mkdir()
+            contract_of(kind).test_any_history_agrees_with_a_plain_dict(folder)
+
+    with pytest.raises(BROKEN):
+        try_histories()
 
 
 def test_a_missing_ability_is_a_skip_with_a_reason():

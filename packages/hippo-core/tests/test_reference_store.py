@@ -17,6 +17,10 @@ class TestReferenceStore(MemoryStoreContract):
         return ReferenceStore()
 
     @staticmethod
+    def open_store_at(path, clock):
+        return ReferenceStore(clock=clock)
+
+    @staticmethod
     def make_item(number, *, source="kit", doc_id=None):
         who, where = NAMES[number % 7], PLACES[number % 5]
         return Episode(

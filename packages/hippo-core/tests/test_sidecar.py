@@ -1,4 +1,6 @@
+import os
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,3 +117,22 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(TypeError):
         write_sidecar(file, {"not json": object()}, {"a": np.arange(3)})
     assert read_sidecar(file)[0] == STAMP
+
+
+def test_the_content_is_synced_before_the_name_is(tmp_path, monkeypatch):
+    file, steps = tmp_path / "cache", []
+    sync, replace = os.fsync, Path.replace
+
+    def noted_sync(descriptor):
+        sync(descriptor)
+        steps.append(("sync", os.fstat(descriptor).st_size))
+
+    def noted_replace(self, target):
+        steps.append(("rename", self.stat().st_size))
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    write_sidecar(file, STAMP, {"a": np.arange(3000)})
+    size = file.stat().st_size
+    assert steps == [("sync", size), ("rename", size)]

@@ -2,6 +2,9 @@
 processes and crashes are tried where the reference store cannot try them."""
 
 import json
+import sqlite3
+import time
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,16 +22,18 @@ from hippo_core import (
     UnknownIdError,
     from_jsonable,
     to_jsonable,
+    utc_now,
 )
 from hippo_core.checks import checked_k, checked_text, checked_vector
 from hippo_core.storage import read_sidecar, write_sidecar
 from hippo_core.testing import MemoryStoreContract
+from hippo_core.testing.machine import run_machine
 
 SCHEMA = """
 CREATE TABLE episodes(id INTEGER PRIMARY KEY AUTOINCREMENT, item TEXT NOT NULL, source TEXT NOT NULL, doc_id TEXT);
 CREATE TABLE blobs(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    episode INTEGER NOT NULL REFERENCES episodes(id) ON DELETE CASCADE,
+    episode INTEGER NOT NULL REFERENCES episodes(id),
     kind TEXT, digest TEXT, data BLOB, UNIQUE(episode, kind, digest)
 );
 """
@@ -38,10 +43,14 @@ INT64 = 2**63
 class SmallStore:
     """Rows are the truth, vectors are made from them, and a sidecar keeps the vectors between openings."""
 
-    def __init__(self, path):
+    def __init__(self, path, *, clock=utc_now):
         self.encoder = HashingEncoder(64)
         self.database = Database(
-            path, kind="small-store", migrations=[SCHEMA], record_columns={"episodes": "id", "blobs": "episode"}
+            path,
+            kind="small-store",
+            migrations=[SCHEMA],
+            record_columns={"episodes": "id", "blobs": "episode"},
+            clock=clock,
         )
         self.cache = Path(f"{path}.vectors")
         self.generation, self.vectors = self.load_cache()
@@ -106,14 +115,27 @@ class SmallStore:
     def delete(self, ids):
         wanted = [ids] if isinstance(ids, (int, np.integer)) else ids
         with self.database.transaction("delete") as transaction:
-            return transaction.delete("episodes", [int(id) for id in wanted if abs(id) < INT64])
+            return self.remove(transaction, [int(id) for id in wanted if abs(id) < INT64])
+
+    def remove(self, transaction, ids):
+        for id in ids:  # by hand, since undo would not bring back what a cascade takes
+            rows = transaction.connection.execute("SELECT id FROM blobs WHERE episode = ?", (id,)).fetchall()
+            transaction.delete("blobs", [row[0] for row in rows])
+        return transaction.delete("episodes", ids)
 
     def delete_by_provenance(self, *, source, doc_id=None):
         with self.database.transaction("delete_by_provenance") as transaction:
             rows = self.database.query(
                 "SELECT id FROM episodes WHERE source = ? AND (? IS NULL OR doc_id = ?)", (source, doc_id, doc_id)
             )
-            return transaction.delete("episodes", [row[0] for row in rows])
+            return self.remove(transaction, [row[0] for row in rows])
+
+    def evict(self):
+        """Let the oldest third go."""
+        with self.database.transaction("evict") as transaction:
+            ids = [row[0] for row in self.database.query("SELECT id FROM episodes ORDER BY id")]
+            self.remove(transaction, ids[: len(ids) // 3])
+        return ids[: len(ids) // 3]
 
     def __len__(self):
         return self.database.query("SELECT count(*) FROM episodes")[0][0]
@@ -200,6 +222,14 @@ class SmallStoreContract(MemoryStoreContract):
     def cache_files(path):
         return [Path(f"{path}.vectors")]
 
+    @staticmethod
+    def open_store_at(path, clock):
+        return SmallStore(path, clock=clock)
+
+    @staticmethod
+    def evict(store):
+        return store.evict()
+
 
 class TestSmallStore(SmallStoreContract):
     """The whole kit."""
@@ -224,12 +254,6 @@ class Forgetful(SmallStore):
         return [Receipt(status="stored", id=first + place) for place in range(len(rows))]
 
 
-class ForgetfulContract(SmallStoreContract):
-    @staticmethod
-    def open_store(path):
-        return Forgetful(path)
-
-
 class Trusting(SmallStore):
     """Believes whatever its cache says, whenever it was written."""
 
@@ -238,12 +262,6 @@ class Trusting(SmallStore):
         if read is None:
             return self.database.generation, {}
         return self.database.generation, dict(zip(read[1]["ids"].tolist(), np.array(read[1]["rows"]), strict=True))
-
-
-class TrustingContract(SmallStoreContract):
-    @staticmethod
-    def open_store(path):
-        return Trusting(path)
 
 
 class Blind(SmallStore):
@@ -262,12 +280,6 @@ class Blind(SmallStore):
         return len(self.seen & {row[0] for row in self.database.query("SELECT id FROM episodes")})
 
 
-class BlindContract(SmallStoreContract):
-    @staticmethod
-    def open_store(path):
-        return Blind(path)
-
-
 class RawErrors(SmallStore):
     """Lets the errors of the system through."""
 
@@ -278,27 +290,232 @@ class RawErrors(SmallStore):
             raise OSError(str(error)) from error
 
 
-class RawErrorsContract(SmallStoreContract):
-    @staticmethod
-    def open_store(path):
-        return RawErrors(path)
+class AnswersBeforeItDeletes(SmallStore):
+    """Counts what is to be deleted, and deletes it after the next write but one."""
+
+    undo = history = None  # of one operation that is two an undo would be another fault
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.waiting, self.writes = [], 0
+
+    def write_many(self, items):
+        receipts = super().write_many(items)
+        self.writes += 1
+        if self.writes % 2 == 0:
+            super().delete(self.waiting)
+            self.waiting = []
+        return receipts
+
+    def delete(self, ids):
+        self.waiting += ids
+        return len(ids)
 
 
-def test_the_kit_notices_receipts_before_the_commit(tmp_path, request):
-    with pytest.raises((AssertionError, UnknownIdError)):
-        ForgetfulContract().test_kill_9_loses_no_receipt(tmp_path, request)
+class MendsTooMuch(SmallStore):
+    """Takes a delete that came last for a mistake of the crash."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        if any(change.kind == "delete" for change in self.history(limit=1)):
+            self.undo()
 
 
-def test_the_kit_notices_a_cache_that_is_believed(tmp_path):
-    with pytest.raises(AssertionError):
-        TrustingContract().test_a_cache_from_after_the_truth_is_not_believed(tmp_path / "kit.db", tmp_path)
+class DeletesOneByOne(SmallStore):
+    """Needs several transactions for one call."""
+
+    undo = history = None
+
+    def delete(self, ids):
+        count = 0
+        for id in [ids] if isinstance(ids, int) else ids:
+            count += super().delete(id)
+            time.sleep(0.01)
+        return count
 
 
-def test_the_kit_notices_a_store_that_is_blind_to_others(tmp_path):
-    with pytest.raises(AssertionError):
-        BlindContract().test_an_open_store_sees_what_another_process_does(tmp_path / "kit.db", tmp_path)
+class KeepsBlobsInMemory(SmallStore):
+    """Writes a blob when the next one comes."""
+
+    undo = history = None
+    waiting = None
+
+    def put_blob(self, id, kind, model_digest, data):
+        self.get(id)
+        if self.waiting:
+            last, self.waiting = self.waiting, None
+            with suppress(UnknownIdError):
+                super().put_blob(*last)
+        self.waiting = (id, kind, model_digest, data)
 
 
-def test_the_kit_notices_raw_errors_of_a_full_disk(tmp_path):
-    with pytest.raises(AssertionError, match="OSError"):
-        RawErrorsContract().test_a_full_disk_loses_nothing(tmp_path / "kit.db", tmp_path)
+class NamesWhatItWillEvict(SmallStore):
+    """Evicts at the next eviction what it has named at this one."""
+
+    undo = history = None
+    waiting = ()
+
+    def evict(self):
+        super().delete(self.waiting)
+        self.waiting = [row[0] for row in self.database.query("SELECT id FROM episodes ORDER BY id LIMIT 2")]
+        return self.waiting
+
+
+class SnapshotsWithoutTheNewest(SmallStore):
+    """Copies all but the record written last."""
+
+    def snapshot(self, path):
+        super().snapshot(path)
+        with closing(sqlite3.connect(path)) as copy, copy:
+            (newest,) = copy.execute("SELECT max(id) FROM episodes").fetchone()
+            copy.execute("DELETE FROM blobs WHERE episode = ?", (newest,))
+            copy.execute("DELETE FROM episodes WHERE id = ?", (newest,))
+
+
+class SnapshotsWithWhatIsGone(SmallStore):
+    """Copies a record that was deleted before."""
+
+    def snapshot(self, path):
+        super().snapshot(path)
+        dead = [change.id for change in self.history() if change.action == "delete"][:1]
+        with closing(sqlite3.connect(path)) as copy, copy:
+            row = self.row_of(SmallStoreContract.make_item(0))
+            copy.executemany("INSERT OR IGNORE INTO episodes VALUES (?, ?, ?, ?)", [(id, *row.values()) for id in dead])
+
+
+class SnapshotsInPlace(SmallStore):
+    """Writes the copy where it will stand, in two parts."""
+
+    def snapshot(self, path):
+        whole = path.with_name(path.name + ".whole")
+        super().snapshot(whole)
+        content = whole.read_bytes()
+        with path.open("wb", buffering=0) as file:
+            file.write(content[: len(content) // 2])
+            time.sleep(0.1)
+            file.write(content[len(content) // 2 :])
+        whole.unlink()
+
+
+class LooksRarely(SmallStore):
+    """Sees what was written at every other question."""
+
+    turn = 0
+
+    def catch_up(self):
+        self.turn += 1
+        if self.turn % 2 or not self.vectors:
+            super().catch_up()
+
+
+class BelievesEveryBit(SmallStore):
+    """Reads its cache without a look at the checksums."""
+
+    def load_cache(self):
+        read = read_sidecar(self.cache, check_bytes_up_to=0)
+        return super().load_cache() if read is None else self.believe(read)
+
+    def believe(self, read):
+        if read[0]["generation"] != self.database.generation:
+            return self.database.generation, {}
+        return self.database.generation, dict(zip(read[1]["ids"].tolist(), np.array(read[1]["rows"]), strict=True))
+
+
+class GivesUpOnABadCache(SmallStore):
+    """Does not open where the cache cannot be read."""
+
+    def load_cache(self):
+        if self.cache.exists() and read_sidecar(self.cache) is None:
+            raise StorageError(f"{self.cache} is damaged")
+        return super().load_cache()
+
+
+def contract_of(kind):
+    """A contract that child processes find by its name in this module."""
+
+    class Contract(SmallStoreContract):
+        @staticmethod
+        def open_store(path):
+            return kind(path)
+
+    Contract.__name__ = Contract.__qualname__ = f"{kind.__name__}Contract"
+    return Contract
+
+
+FAULTY = (
+    *(Forgetful, Trusting, Blind, RawErrors, AnswersBeforeItDeletes, MendsTooMuch, DeletesOneByOne, KeepsBlobsInMemory),
+    *(NamesWhatItWillEvict, SnapshotsWithoutTheNewest, SnapshotsWithWhatIsGone, SnapshotsInPlace, LooksRarely),
+    *(BelievesEveryBit, GivesUpOnABadCache),
+)
+globals().update({f"{kind.__name__}Contract": contract_of(kind) for kind in FAULTY})
+FAULT = (AssertionError, pytest.fail.Exception, UnknownIdError, StorageError)
+
+
+class UntilItShows:
+    """In place of a request: more rounds than the fault needs to show, of which the first that shows it is the last."""
+
+    class config:  # noqa: N801 - the request's name for it
+        @staticmethod
+        def getoption(name, default):
+            return 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [
+        (Forgetful, None),
+        (AnswersBeforeItDeletes, "an acknowledged delete came back|holds"),
+        (MendsTooMuch, "an acknowledged delete came back"),
+        (DeletesOneByOne, "a part of what one call did is there"),
+        (KeepsBlobsInMemory, "an acknowledged write was lost: blob|content was changed: blob"),
+        (NamesWhatItWillEvict, "an acknowledged delete came back|holds"),
+        (SnapshotsWithoutTheNewest, "the snapshot .*(lost|holds|a part)|a part of the batch"),
+        (SnapshotsWithWhatIsGone, "the snapshot .* came back|the snapshot .* holds"),
+        (SnapshotsInPlace, "copy.* is damaged|copy.* is not a SQLite database"),
+    ],
+)
+def test_kill_9_shows_the_fault(kind, fault, tmp_path):
+    with pytest.raises(FAULT, match=fault):
+        globals()[f"{kind.__name__}Contract"]().test_kill_9_loses_no_receipt(tmp_path, UntilItShows)
+
+
+@pytest.mark.parametrize(
+    ("kind", "promise"),
+    [
+        (Trusting, "test_another_stores_caches_change_no_answer"),
+        (BelievesEveryBit, "test_a_damaged_cache_changes_no_answer"),
+        (GivesUpOnABadCache, "test_a_damaged_cache_changes_no_answer"),
+    ],
+)
+def test_a_fault_breaks_its_promise(kind, promise, tmp_path):
+    contract = globals()[f"{kind.__name__}Contract"]()
+    with pytest.raises(FAULT):
+        getattr(contract, promise)(tmp_path / "kit.db")
+
+
+def test_the_state_machine_notices_a_handle_that_is_blind_to_the_other(tmp_path):
+    def try_histories():
+        for turn in range(5):  # not every run opens two handles and then writes
+            folder = tmp_path / f"turn{turn}"
+            folder.mkdir()
+            run_machine(contract_of(Blind)(), folder, shrink=False)
+
+    with pytest.raises(FAULT):
+        try_histories()
+
+
+@pytest.mark.parametrize(
+    ("kind", "promise", "fault"),
+    [
+        (LooksRarely, "test_four_processes_at_once_lose_nothing", "what was just written is not recalled|no record"),
+        (GivesUpOnABadCache, "test_caches_harmed_while_in_use_change_no_answer", "is damaged"),
+        (BelievesEveryBit, "test_caches_harmed_while_in_use_change_no_answer", None),
+        (Trusting, "test_caches_replaced_while_in_use_change_no_answer", None),
+        (Trusting, "test_a_cache_from_after_the_truth_is_not_believed", None),
+        (Blind, "test_an_open_store_sees_what_another_process_does", None),
+        (RawErrors, "test_a_full_disk_loses_nothing", "OSError"),
+    ],
+)
+def test_a_fault_shows_beside_other_processes(kind, promise, fault, tmp_path):
+    with pytest.raises(FAULT, match=fault):
+        getattr(globals()[f"{kind.__name__}Contract"](), promise)(tmp_path / "kit.db", tmp_path)

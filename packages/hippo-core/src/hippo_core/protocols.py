@@ -122,7 +122,11 @@ class SupportsVerify(Protocol):
 
 @runtime_checkable
 class SupportsBlobs(Protocol):
-    """Can keep model states beside a record."""
+    """Can keep model states beside a record.
+
+    They are truth, not a cache: `put_blob` is an operation that undo takes back, undoing a delete brings the record's
+    blobs back, and a snapshot takes them along, where the store supports these.
+    """
 
     def put_blob(self, id: int, kind: str, model_digest: str, data: bytes) -> None:
         """Keep `data` for record `id`, replacing an earlier blob of this kind and model.

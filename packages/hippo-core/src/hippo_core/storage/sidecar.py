@@ -7,6 +7,7 @@ a multiple of 64 bytes.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import zlib
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ _CHUNK = 1 << 24
 def write_sidecar(
     path: str | Path, stamp: Mapping[str, Any], arrays: Mapping[str, NDArray[Any] | Sequence[NDArray[Any]]]
 ) -> None:
-    """Replace the file at `path`. A reader sees the old file or the new one, never a part.
+    """Replace the file at `path`. A reader sees the old file or the new one, never a part, also after a power cut.
 
     Args:
         path: the cache file.
@@ -52,6 +53,10 @@ def write_sidecar(
                 file.write(b"\0" * (-file.tell() % 64))
                 for piece in pieces:
                     piece.tofile(file)
+            file.flush()
+            # The rename may reach the disk before the content does: after a power cut the name would then stand for a
+            # file of zeros, where the old one was good
+            os.fsync(file.fileno())
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hippo_core.testing.promises.blobs import BlobPromises
 from hippo_core.testing.promises.caches import CachePromises
+from hippo_core.testing.promises.clocks import ClockPromises
 from hippo_core.testing.promises.crashes import CrashPromises
 from hippo_core.testing.promises.deleting import DeletingPromises
 from hippo_core.testing.promises.exports import ExportPromises
@@ -26,6 +27,7 @@ class MemoryStoreContract(
     LifecyclePromises,
     OriginPromises,
     UndoingPromises,
+    ClockPromises,
     SnapshotPromises,
     ExportPromises,
     BlobPromises,

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import pytest
 
 from hippo_core.protocols import Cue, MemoryStore, SupportsVerify
+from hippo_core.provenance import Clock
 
 Store = MemoryStore[Any]
 P = TypeVar("P")
@@ -77,6 +78,25 @@ class ContractHooks(ABC):
         At least one must exist after a hundred writes and `close`, or the promises about them would prove nothing.
         """
         return []
+
+    @staticmethod
+    def evict(store: Any) -> list[int] | None:
+        """Let some records of `store` go by its own policy and return their ids, once that is on disk.
+
+        Called now and then while other processes write, so it should let a few go and not all; an empty list is
+        allowed. None says that the store does not evict.
+        """
+        return None
+
+    @staticmethod
+    def open_store_at(path: Path, clock: Clock) -> MemoryStore[Any] | None:
+        """Open the store at `path` with `clock` as its present; None says that the store takes no clock."""
+        return None
+
+    @classmethod
+    def evicts(cls) -> bool:
+        """Return whether there is a hook that evicts; not for authors."""
+        return cls.evict is not ContractHooks.evict
 
     # ---- what the promises share; not for authors ----
 

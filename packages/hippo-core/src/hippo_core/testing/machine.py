@@ -19,11 +19,11 @@ from hypothesis.stateful import (
 )
 
 from hippo_core.errors import InvalidInputError, UnknownIdError
-from hippo_core.protocols import SupportsSnapshot, SupportsUndo, SupportsVerify
+from hippo_core.protocols import SupportsBlobs, SupportsSnapshot, SupportsUndo, SupportsVerify
 from hippo_core.testing.hooks import ContractHooks, Store, assert_healthy
 
 _SETTINGS = settings(
-    max_examples=25,
+    max_examples=40,
     stateful_step_count=25,
     deadline=None,
     report_multiple_bugs=False,  # the first one is enough, and what follows from it would be told as more
@@ -31,17 +31,28 @@ _SETTINGS = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
+_UNSHRUNK = settings(_SETTINGS, phases=[Phase.explicit, Phase.generate])
+
+_BLOB = ("kit", "model")
+_Content = tuple[dict[int, int], dict[int, bytes]]
+"""Item number of each record, and the blobs."""
 
 
-def run_machine(contract: ContractHooks, folder: Path) -> None:
-    """Try histories on stores that `contract` opens below `folder`; raise on the first disagreement, made small."""
+def run_machine(contract: ContractHooks, folder: Path, *, shrink: bool = True) -> None:
+    """Try histories on stores that `contract` opens below `folder`; raise on the first disagreement.
+
+    Args:
+        contract: the store's.
+        folder: for one folder a history.
+        shrink: make the history that disagrees as short as it can be; costs a hundred histories more.
+    """
     names = count()
 
     class Machine(StoreMachine):
         def __init__(self) -> None:
             super().__init__(contract, folder / f"history{next(names)}")
 
-    run_state_machine_as_test(Machine, settings=_SETTINGS)
+    run_state_machine_as_test(Machine, settings=_SETTINGS if shrink else _UNSHRUNK)
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -56,18 +67,24 @@ class StoreMachine(RuleBasedStateMachine):
         self.numbers = count()
         self.live: dict[int, int] = {}
         """Id to item number: the model."""
+        self.blobs: dict[int, bytes] = {}
+        """The blob of each record that has one."""
+        self.other: Store | None = None
+        """A second handle on the same store, as another process has it."""
         self.ever: dict[int, int] = {}
         """Every id that was given out."""
-        self.past: list[dict[int, int]] = []
+        self.past: list[_Content] = []
         """The model before each operation that still stands, oldest first."""
         self.past_is_complete = True
         """False after a restore: how far undo reaches back then is the store's own affair."""
-        self.snapshots: list[tuple[Path, dict[int, int]]] = []
+        self.snapshots: list[tuple[Path, _Content]] = []
 
-    @initialize()
-    def start(self) -> None:
-        """A fresh store is empty."""
+    @initialize(size=st.integers(0, 8))
+    def start(self, size: int) -> None:
+        """A fresh store is empty; then it holds something, since Hypothesis leaves some rules out of each history."""
         assert len(self.store) == 0
+        if size:
+            self.write(size)
 
     @rule(size=st.integers(1, 6))
     def write(self, size: int) -> None:
@@ -96,7 +113,29 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.store.delete(ids) == len(gone)
         if gone:
             self._did()
-            self.live = {id: number for id, number in self.live.items() if id not in gone}
+            self._forget(gone)
+
+    @precondition(lambda self: isinstance(self.store, SupportsBlobs) and self.live)
+    @rule(data=st.data())
+    def put_blob(self, data: st.DataObject) -> None:
+        """Beside a record, in place of an earlier one."""
+        assert isinstance(self.store, SupportsBlobs)
+        id = data.draw(st.sampled_from(sorted(self.live)))
+        blob = str(next(self.numbers)).encode("ascii") * data.draw(st.sampled_from([1, 5000]))
+        self.store.put_blob(id, *_BLOB, blob)
+        self._did()
+        self.blobs[id] = blob
+
+    @precondition(lambda self: self.contract.evicts() and self.live)
+    @rule()
+    def evict(self) -> None:
+        """Whatever the store lets go; how an eviction is undone is its own affair."""
+        gone = self.contract.evict(self.store)
+        if gone:
+            assert len(set(gone)) == len(gone)
+            assert set(gone) <= set(self.live), "something was evicted that was not there"
+            self._forget(set(gone))
+            self.past, self.past_is_complete = [], False
 
     @precondition(lambda self: isinstance(self.store, SupportsUndo))
     @rule(wanted=st.integers(1, 3))
@@ -109,7 +148,7 @@ class StoreMachine(RuleBasedStateMachine):
         if wanted:
             assert self.store.undo(wanted) == known
         for _ in range(known):
-            self.live = self.past.pop()
+            self.live, self.blobs = self.past.pop()
 
     @precondition(lambda self: self.ever)
     @rule(data=st.data(), k=st.integers(1, 5))
@@ -126,6 +165,15 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             with pytest.raises(UnknownIdError):
                 self.store.get(id)
+        if isinstance(self.store, SupportsBlobs):
+            assert self.store.get_blob(id, *_BLOB) == self.blobs.get(id)
+
+    @precondition(lambda self: self.contract.durable)
+    @rule()
+    def use_the_other_handle(self) -> None:
+        """What one handle did the other goes on from."""
+        other = self.contract.open_store(self.folder / "kit.db") if self.other is None else self.other
+        self.store, self.other = other, self.store
 
     @precondition(lambda self: self.contract.durable)
     @rule()
@@ -141,7 +189,7 @@ class StoreMachine(RuleBasedStateMachine):
         path = self.folder / f"snapshot{len(self.snapshots)}"
         assert isinstance(self.store, SupportsSnapshot)
         self.store.snapshot(path)
-        self.snapshots.append((path, dict(self.live)))
+        self.snapshots.append((path, self._content()))
 
     @precondition(lambda self: self.snapshots)
     @rule(data=st.data())
@@ -150,7 +198,7 @@ class StoreMachine(RuleBasedStateMachine):
         path, content = data.draw(st.sampled_from(self.snapshots))
         assert isinstance(self.store, SupportsSnapshot)
         self.store.restore(path)
-        self.live = dict(content)
+        self.live, self.blobs = dict(content[0]), dict(content[1])
         self.past, self.past_is_complete = [], False
 
     @precondition(lambda self: isinstance(self.store, SupportsVerify))
@@ -164,15 +212,30 @@ class StoreMachine(RuleBasedStateMachine):
     def the_length_agrees(self) -> None:
         """After every step."""
         assert len(self.store) == len(self.live)
+        if self.other is not None:
+            assert len(self.other) == len(self.live), "a second handle does not see what the first one did"
 
     def teardown(self) -> None:
         """At the end everything is looked at once."""
+        handles = [handle for handle in (self.store, self.other) if handle is not None]
         try:
             items: dict[int, Any] = {id: self.contract.make_item(number) for id, number in self.live.items()}
-            self.contract.assert_holds(self.store, items)
-            assert_healthy(self.store)
+            for handle in handles:
+                self.contract.assert_holds(handle, items)
+                if isinstance(handle, SupportsBlobs):
+                    assert {id: handle.get_blob(id, *_BLOB) for id in self.blobs} == self.blobs
+                assert_healthy(handle)
+            assert len({str(self.contract.answers(handle, list(items.values()))) for handle in handles}) == 1
         finally:
-            self.store.close()
+            for handle in handles:
+                handle.close()
+
+    def _content(self) -> _Content:
+        return dict(self.live), dict(self.blobs)
 
     def _did(self) -> None:
-        self.past.append(dict(self.live))
+        self.past.append(self._content())
+
+    def _forget(self, gone: set[int]) -> None:
+        self.live = {id: number for id, number in self.live.items() if id not in gone}
+        self.blobs = {id: blob for id, blob in self.blobs.items() if id not in gone}

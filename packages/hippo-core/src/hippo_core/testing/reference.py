@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,7 @@ from hippo_core.records import Episode, Hit, ImportReport, Receipt
 from hippo_core.storage.journal import Action, Change
 
 _KIND = "hippo-reference"
+_Blobs = dict[tuple[int, str, str], bytes]  # by record, kind and model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class _Operation:
     time: datetime
     touched: tuple[tuple[int, Action], ...]
     before: dict[int, _Record]
+    blobs_before: _Blobs
 
 
 class ReferenceStore:
@@ -79,7 +82,7 @@ class ReferenceStore:
         self._clock = clock
         self._records: dict[int, _Record] = {}
         self._vectors: dict[int, Vector] = {}
-        self._blobs: dict[tuple[int, str, str], bytes] = {}
+        self._blobs: _Blobs = {}
         self._operations: list[_Operation] = []
         self._undone: set[int] = set()
         self._next_id = count(1)
@@ -152,7 +155,7 @@ class ReferenceStore:
         standing = [each for each in reversed(self._operations) if each.number not in self._undone][:count]
         if standing:
             undone = {each.number for each in standing}
-            self._become(standing[-1].before, "undo")
+            self._become(standing[-1].before, "undo", standing[-1].blobs_before)
             self._undone |= undone
             # The undo itself is part of the history, but not something that stands
             self._undone.add(self._operations[-1].number)
@@ -178,12 +181,16 @@ class ReferenceStore:
         return [change for change in reversed(changes) if id is None or change.id == id][:limit]
 
     def snapshot(self, path: str | Path) -> None:
-        """Copy the records to a JSON file at `path`, which must not exist yet. Blobs and history stay behind."""
+        """Copy records and blobs to a JSON file at `path`, which must not exist yet. The history stays behind."""
         self._check_open()
         file = Path(path)
         if file.exists():
             raise InvalidInputError(f"{str(file)!r} exists; a snapshot never overwrites. Choose another path.")
-        content = {"kind": _KIND, "records": {id: record.as_line() for id, record in self._records.items()}}
+        content = {
+            "kind": _KIND,
+            "records": {id: record.as_line() for id, record in self._records.items()},
+            "blobs": [[*key, base64.b64encode(blob).decode("ascii")] for key, blob in self._blobs.items()],
+        }
         try:
             file.write_text(json.dumps(content), encoding="utf-8")
         except OSError as exc:
@@ -197,9 +204,10 @@ class ReferenceStore:
             if content["kind"] != _KIND:
                 raise InvalidInputError(f"it is a {content['kind']!r}")
             records = {int(id): _Record.from_line(line) for id, line in content["records"].items()}
+            blobs = {(id, kind, model): base64.b64decode(blob) for id, kind, model, blob in content["blobs"]}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
             raise StorageError(f"{str(path)!r} is not a snapshot of a {_KIND}: {exc}. Nothing was changed.") from exc
-        self._become(records, "restore")
+        self._become(records, "restore", blobs)
         self._operations.clear()
         self._next_id = count(max([next(self._next_id) - 1, *records]) + 1)
 
@@ -231,7 +239,7 @@ class ReferenceStore:
     def put_blob(self, id: int, kind: str, model_digest: str, data: bytes) -> None:
         """Keep `data` for record `id`, replacing an earlier blob of this kind and model."""
         self.get(id)
-        self._blobs[id, kind, model_digest] = bytes(data)
+        self._become(self._records, "put_blob", {**self._blobs, (id, kind, model_digest): bytes(data)})
 
     def get_blob(self, id: int, kind: str, model_digest: str) -> bytes | None:
         """Return what was kept, or None."""
@@ -266,24 +274,34 @@ class ReferenceStore:
         self._become(after, kind)
         return receipts
 
-    def _become(self, after: dict[int, _Record], kind: str) -> None:
-        """Hold `after`; the one place where content changes."""
-        before = self._records
+    def _become(self, after: dict[int, _Record], kind: str, blobs: _Blobs | None = None) -> None:
+        """Hold `after`, and `blobs` or else those that its records have; the one place where content changes."""
+        before, blobs_before = self._records, self._blobs
+        blobs_after = {key: blob for key, blob in (blobs_before if blobs is None else blobs).items() if key[0] in after}
         touched: list[tuple[int, Action]] = [
             (id, "insert" if id not in before else "delete" if id not in after else "update")
             for id in sorted(before.keys() | after.keys())
             if before.get(id) != after.get(id)
         ]
+        rewritten = {key[0] for key, _ in blobs_before.items() ^ blobs_after.items()}
+        touched.extend((id, "update") for id in sorted(rewritten - {id for id, _ in touched}))
         if not touched:
             return
         vectors = self._encoded({id: after[id] for id, _ in touched if id in after})
         number = next(self._next_operation)
         self._operations.append(
-            _Operation(number=number, kind=kind, time=self._clock(), touched=tuple(touched), before=before)
+            _Operation(
+                number=number,
+                kind=kind,
+                time=self._clock(),
+                touched=tuple(touched),
+                before=before,
+                blobs_before=blobs_before,
+            )
         )
         self._records = after
         self._vectors = {id: row for id, row in {**self._vectors, **vectors}.items() if id in after}
-        self._blobs = {key: blob for key, blob in self._blobs.items() if key[0] in after}
+        self._blobs = blobs_after
 
     def _encoded(self, records: dict[int, _Record]) -> dict[int, Vector]:
         rows = self._encoder.encode([record.item.text for record in records.values()])

@@ -1,8 +1,8 @@
 """The program behind the kit's child processes: `python -m hippo_core.testing.worker FILE CLASS`.
 
 It loads the contract class from its test file and forks children that act on a store through the contract's static
-hooks. What a child has done it notes in a file of its own, a JSON object a line, synced before it goes on: a note of
-a write stands there only after the receipt.
+hooks. What a child does it notes in a file of its own, a JSON object a line, synced before it goes on: a note that
+something was done stands there only after the store acknowledged it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import random
 import signal
 import sys
 import time
@@ -22,6 +21,7 @@ from typing import Any
 from hippo_core.errors import StorageError
 from hippo_core.testing.hooks import ContractHooks
 from hippo_core.testing.processes import PATIENCE_S
+from hippo_core.testing.writer import Writer
 
 
 class Notes:
@@ -31,8 +31,8 @@ class Notes:
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def add(self, **note: Any) -> None:
-        """Append one note."""
-        os.write(self._handle, json.dumps(note).encode("utf-8") + b"\n")
+        """Append one note, with the time of a clock that all processes share, in nanoseconds."""
+        os.write(self._handle, json.dumps({**note, "at": time.monotonic_ns()}).encode("utf-8") + b"\n")
         os.fsync(self._handle)
 
 
@@ -53,29 +53,35 @@ def load_contract(file: str, name: str) -> type[ContractHooks]:
     return found
 
 
-def write(contract: type[ContractHooks], notes: Notes, *, path: str, first: int, batches: int, deletes: bool) -> None:
-    """Write `batches` batches of 1 to 8 items, numbered from `first`; now and then delete some of them again."""
-    rng = random.Random(first)
+def write(
+    contract: type[ContractHooks],
+    notes: Notes,
+    *,
+    path: str,
+    first: int,
+    turns: int,
+    doing: list[str],
+    copies: str = "",
+) -> None:
+    """Take `turns` turns at the store, writing items numbered from `first` on and `doing` other things too."""
     nursery = os.getppid()
     store = contract.open_store(Path(path))
-    alive: list[int] = []
-    number = first
-    for _ in range(batches):
+    writer = Writer(contract, notes, store, first=first, doing=doing, copies=copies)
+    for _ in range(turns):
         if os.getppid() != nursery:
             return  # nobody is left who could end this child
-        numbers = list(range(number, number + rng.randint(1, 8)))
-        number += len(numbers)
-        notes.add(writing=numbers)
-        receipts = store.write_many([contract.make_item(each) for each in numbers])
-        ids = [receipt.id for receipt in receipts]
-        notes.add(wrote=list(zip(ids, numbers, strict=True)))
-        alive += [id for id in ids if id is not None]
-        if deletes and len(alive) > 4 and rng.random() < 0.3:
-            rng.shuffle(alive)
-            gone = [alive.pop() for _ in range(rng.randint(1, 3))]
-            notes.add(deleting=gone)
-            store.delete(gone)
-            notes.add(deleted=gone)
+        writer.turn()
+    store.close()
+
+
+def hold(contract: type[ContractHooks], notes: Notes, *, path: str, asked: int, until: str, first: int) -> None:
+    """Have the store open, its caches in use, until there is a file at `until`; then write once more and close."""
+    store = contract.open_store(Path(path))
+    store.recall_many([contract.cue_for(contract.make_item(number)) for number in range(asked)], k=1)
+    notes.add(holding=True)
+    wait_for_file(until)
+    receipts = store.write_many([contract.make_item(first)])
+    notes.add(wrote=[(receipts[0].id, first)])
     store.close()
 
 
@@ -113,18 +119,23 @@ def fill(contract: type[ContractHooks], notes: Notes, *, path: str, first: int, 
     store.close()
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"write": write, "delete": delete, "fill": fill}
+COMMANDS: dict[str, Callable[..., None]] = {"write": write, "hold": hold, "delete": delete, "fill": fill}
+
+
+def wait_for_file(path: str) -> None:
+    """Wait until the parent has made the file."""
+    end = time.monotonic() + PATIENCE_S
+    while not Path(path).exists():
+        if time.monotonic() > end:
+            raise TimeoutError("the parent never gave the word")
+        time.sleep(0.001)
 
 
 def carry_out(contract: type[ContractHooks], order: dict[str, Any]) -> None:
     """Wait for the word, then do what was ordered."""
     notes = Notes(order["notes"])
     notes.add(ready=True)
-    end = time.monotonic() + PATIENCE_S
-    while not Path(order["go"]).exists():
-        if time.monotonic() > end:
-            raise TimeoutError("the parent never gave the word")
-        time.sleep(0.001)
+    wait_for_file(order["go"])
     COMMANDS[order["command"]](contract, notes, **order["arguments"])
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hippo_core.errors import UnknownIdError
-from hippo_core.protocols import SupportsBlobs
+from hippo_core.protocols import SupportsBlobs, SupportsSnapshot, SupportsUndo
 from hippo_core.testing.hooks import ContractHooks, Store, assert_healthy, needs
 
 
@@ -60,3 +60,33 @@ class BlobPromises(ContractHooks):
             keeper.put_blob(id, "kv", "model", b"kept")
         with self.opened(path) as store:
             assert needs(store, SupportsBlobs).get_blob(id, "kv", "model") == b"kept"
+
+    def test_undo_takes_blobs_along(self, store: Store) -> None:
+        """Putting a blob is an operation of its own, and undoing a delete brings the record's blobs back."""
+        keeper, undoable = needs(store, SupportsBlobs), needs(store, SupportsUndo)
+        (id,) = self.write(store, self.items(1))
+        keeper.put_blob(id, "kv", "model", b"first")
+        keeper.put_blob(id, "kv", "model", b"second")
+        assert undoable.undo() == 1
+        assert keeper.get_blob(id, "kv", "model") == b"first"
+        store.delete(id)
+        assert undoable.undo() == 1
+        assert keeper.get_blob(id, "kv", "model") == b"first"
+        assert undoable.undo() == 1
+        assert keeper.get_blob(id, "kv", "model") is None
+        self.assert_holds(store, {id: self.make_item(0)})
+        assert undoable.undo() == 1
+        assert len(store) == 0
+
+    def test_a_snapshot_takes_blobs_along(self, store: Store, tmp_path: Path) -> None:
+        """They are truth, so a restore brings back those there were, and only those."""
+        keeper, copyable = needs(store, SupportsBlobs), needs(store, SupportsSnapshot)
+        first, second = self.write(store, self.items(2))
+        keeper.put_blob(first, "kv", "model", b"then")
+        copyable.snapshot(tmp_path / "copy")
+        keeper.put_blob(first, "kv", "model", b"later")
+        keeper.put_blob(second, "kv", "model", b"later")
+        copyable.restore(tmp_path / "copy")
+        assert keeper.get_blob(first, "kv", "model") == b"then"
+        assert keeper.get_blob(second, "kv", "model") is None
+        assert_healthy(store)

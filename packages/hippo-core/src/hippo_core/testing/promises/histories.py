@@ -11,7 +11,7 @@ class HistoryPromises(ContractHooks):
     """What holds after any calls in any order."""
 
     def test_any_history_agrees_with_a_plain_dict(self, tmp_path: Path) -> None:
-        """Writes, batches, deletes, undos, recalls, reopenings, snapshots and restores, in random order."""
+        """Writes, deletes, evictions, blobs, undos, recalls, snapshots, restores and reopenings, by two handles."""
         # Imported here, since child processes load the kit too and have no use for Hypothesis
         from hippo_core.testing.machine import run_machine
 
