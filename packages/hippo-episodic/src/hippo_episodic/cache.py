@@ -270,8 +270,9 @@ class IndexCache:
             return self._wanted
         return "hnsw" if n_live > (AUTO_ROWS // 2 if current == "hnsw" else AUTO_ROWS) else "exact"
 
-    def _improve(self, backlog: int = _BACKLOG_ROWS) -> None:
+    def _improve(self, backlog: int | None = None) -> None:
         """Swap in a successor that is ready, begin one that is needed, and see that somebody does the work."""
+        backlog = _BACKLOG_ROWS if backlog is None else backlog
         serving, successor = self._serving, self._successor
         if successor is not None and successor.index.backlog < backlog:
             if successor.table is not serving.table:
