@@ -50,7 +50,8 @@ def render(name: str) -> str:
     if all("em" in arm for suite in suites.values() for arm in suite["arms"].values()):
         lines += _em_table(suites)
     else:
-        lines += [line for suite in suites.values() for line in _recall_table(suite)]
+        for title, suite in suites.items():
+            lines += ["", *_recall_table(suite, head=title if len(suites) > 1 else "")][len(lines) == 1 :]
     seeds = ", ".join(map(str, run["seeds"]))
     lines += [
         "",
@@ -78,9 +79,9 @@ def _em_table(suites: dict[str, Any]) -> list[str]:
     return rows
 
 
-def _recall_table(suite: dict[str, Any]) -> list[str]:
+def _recall_table(suite: dict[str, Any], *, head: str) -> list[str]:
     metrics = dict.fromkeys(name for arm in suite["arms"].values() for name in arm)
-    rows = ["| | " + " | ".join(metrics) + " |", "|---|" + "---|" * len(metrics)]
+    rows = [f"| {head}{' ' if head else ''}| " + " | ".join(metrics) + " |", "|---|" + "---|" * len(metrics)]
     for arm, values in suite["arms"].items():
         rows.append(f"| `{arm}` | " + " | ".join(_interval(values[name]) for name in metrics) + " |")
     return rows

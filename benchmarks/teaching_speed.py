@@ -57,7 +57,7 @@ def main() -> None:
 
     rates = {
         "HashingEncoder": per_second(into_store(HashingEncoder())),
-        "HashingEncoder, gate with novelty alone": per_second(into_store(HashingEncoder(), WriteGate(threshold=0.5))),
+        "HashingEncoder, gate with novelty alone": per_second(into_store(HashingEncoder(), WriteGate.diary())),
         "SentenceEncoder": per_second(into_store(sentences)),
         "SentenceEncoder, gate with the model's surprise": per_second(surprised),
     }

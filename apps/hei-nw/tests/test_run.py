@@ -99,7 +99,7 @@ def test_remember_and_ask_on_a_document(tmp_path):
     )
     bench = build(model="smollm2-135m")
     console = Console(file=io.StringIO())
-    with EpisodicStore(tmp_path / "m.db", encoder=bench.encoder, gate=WriteGate(surprise_scale=4.0)) as store:
+    with EpisodicStore(tmp_path / "m.db", encoder=bench.encoder, gate=WriteGate.diary()) as store:
         with pytest.raises(InvalidInputError, match="empty"):
             ask("Who?", store=store, bench=bench)
         receipts = remember(read_document(note), store=store, bench=bench, console=console)

@@ -50,12 +50,11 @@ def test_a_repeated_experience_can_add_a_pin():
 
 
 def test_novelty_sees_the_live_store_and_earlier_items_of_the_batch():
-    gate = WriteGate(alpha=0.0, threshold=0.3)
-    with EpisodicStore(":memory:", gate=gate) as store:
-        batch = [Episode(text=f"The red door is shut{end}", provenance=P) for end in (".", "!", "?")]
+    with EpisodicStore(":memory:", gate=WriteGate.diary()) as store:
+        batch = [Episode(text=f"The red door of the mill is shut{end}", provenance=P) for end in (".", "!", "?")]
         assert [receipt.status for receipt in store.write_many(batch)] == ["stored", "gated", "gated"]
-        assert store.write("The red door is shut;", provenance=P).status == "gated"
-        assert store.write("Bees sleep in foxgloves.", provenance=P).status == "stored"
+        assert store.write("The red door of the mill is shut;", provenance=P).status == "gated"
+        assert store.write("Bees sleep in blue foxgloves tonight.", provenance=P).status == "stored"
 
 
 def test_what_was_gated_does_not_count_as_known():
@@ -69,12 +68,11 @@ def test_what_was_gated_does_not_count_as_known():
 
 
 def test_a_deleted_memory_is_new_again():
-    gate = WriteGate(alpha=0.0, threshold=0.5)
-    with EpisodicStore(":memory:", gate=gate) as store:
-        id = store.write("The gate opens at nine.", provenance=P).id
-        assert store.write("The gate opens at nine!", provenance=P).status == "gated"
+    with EpisodicStore(":memory:", gate=WriteGate.diary()) as store:
+        id = store.write("The gate opens at nine tomorrow.", provenance=P).id
+        assert store.write("The gate opens at nine tomorrow!", provenance=P).status == "gated"
         store.delete(id)
-        assert store.write("The gate opens at nine!", provenance=P).status == "stored"
+        assert store.write("The gate opens at nine tomorrow!", provenance=P).status == "stored"
 
 
 def test_the_gate_explains_and_logs_every_decision(tmp_path):
@@ -96,8 +94,8 @@ def test_the_stored_salience_is_the_gates():
     with EpisodicStore(":memory:", gate=WriteGate()) as store:
         id = store.write("New and surprising.", provenance=P, surprise=1.0, reward=True).id
         salience = store.get(id).salience
-        assert salience.novelty == pytest.approx(1.0)
-        assert salience.score == pytest.approx(2.5)
+        assert salience.novelty == pytest.approx(3 / 6)
+        assert salience.score == pytest.approx(1.0 + 3 / 6 + 0.5)
 
 
 def test_text_without_provenance_is_refused():

@@ -11,10 +11,8 @@ from hippo_episodic import WriteGate
 
 from hei_nw.answering import Answerer
 
-SURPRISE_SCALE = 4.0
-"""Nats a token that count as one unit of surprise: about SmolLM2's mean over short English sentences."""
-GATE = WriteGate(surprise_scale=SURPRISE_SCALE)
-"""The write gate of the experiments."""
+GATE = WriteGate.diary()
+"""The write gate of the experiments and of `hei-nw remember`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,8 +51,8 @@ def run_experiment(config: RunConfig, *, command: Sequence[str], console: Consol
         sections.append(_teaching_section(collect_teaching(config, folder)))
     if LOCOMO in config.suite:
         evidence = evaluate_locomo(str(config.locomo), bench_of(config), console=console)
-        suites[LOCOMO] = evidence.metrics
-        sections.append(evidence.section)
+        suites |= evidence.metrics
+        sections += evidence.sections
     source = source_state(Path(__file__).parent)
     run = RunInfo(
         commit=source.commit,

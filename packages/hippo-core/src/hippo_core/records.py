@@ -63,7 +63,7 @@ class Salience:
     surprise: float | None = None
     """Mean surprise per token, in the gate's units; None where no model measured it."""
     novelty: float | None = None
-    """1 − similarity to the nearest stored episode, in [0, 1]; None where it was not measured."""
+    """How new it was to the store, at least 0, where 1 is clearly new; None where it was not measured."""
     reward: bool = False
     """The task marked this as rewarding."""
     pin: bool = False

@@ -4,7 +4,8 @@
 much, `ReplayScheduler` what is worth training on. No language model is needed, and no torch.
 """
 
-from hippo_episodic.errors import EncoderMismatchError, TaintedAdapterError, UnknownIndexError
+from hippo_episodic.calibration import Calibration, KeepCurve, calibrate, keep_curve
+from hippo_episodic.errors import CalibrationError, EncoderMismatchError, TaintedAdapterError, UnknownIndexError
 from hippo_episodic.eviction import Eviction, EvictionPlan, EvictionPolicy
 from hippo_episodic.gate import WriteGate
 from hippo_episodic.index import VectorIndex, register_index
@@ -17,11 +18,14 @@ from hippo_episodic.store import EpisodicStore
 from hippo_episodic.vectors import VectorTable
 
 __all__ = [
+    "Calibration",
+    "CalibrationError",
     "EncoderMismatchError",
     "EpisodicStore",
     "Eviction",
     "EvictionPlan",
     "EvictionPolicy",
+    "KeepCurve",
     "Redaction",
     "Replay",
     "ReplayConfig",
@@ -34,7 +38,9 @@ __all__ = [
     "VectorIndex",
     "VectorTable",
     "WriteGate",
+    "calibrate",
     "export_episodic_v1",
     "import_episodic_v1",
+    "keep_curve",
     "register_index",
 ]

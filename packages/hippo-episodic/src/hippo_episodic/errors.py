@@ -13,3 +13,7 @@ class EncoderMismatchError(HippoError, ValueError):
 
 class TaintedAdapterError(HippoError, RuntimeError):
     """The adapter learnt episodes that were redacted since, so it may still say what was to be forgotten."""
+
+
+class CalibrationError(HippoError, ValueError):
+    """No threshold does what was asked of it on these scores; the message names the nearest that one does."""

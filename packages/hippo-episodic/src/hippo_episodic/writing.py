@@ -12,9 +12,9 @@ from hippo_core import Episode, Provenance, Receipt, Salience, Transaction, from
 from numpy.typing import NDArray
 
 from hippo_episodic.gate import WriteGate
-from hippo_episodic.index import VectorIndex
+from hippo_episodic.novelty import RecentWords, words
 from hippo_episodic.rows import digest, episode_row, occurrence_row, rows_with_digest
-from hippo_episodic.vectors import Ids, nearest
+from hippo_episodic.vectors import Ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Written(NamedTuple):
 
 
 def write_drafts(
-    transaction: Transaction, drafts: Sequence[Draft], *, gate: WriteGate | None, index: VectorIndex
+    transaction: Transaction, drafts: Sequence[Draft], *, gate: WriteGate | None, recent: RecentWords
 ) -> Written:
     """Merge, gate and insert; what is returned is valid once the transaction commits.
 
@@ -55,12 +55,12 @@ def write_drafts(
         transaction: an open one.
         drafts: in the order in which they happened.
         gate: None writes everything.
-        index: the store's index, caught up with the database.
+        recent: the words of the store's newest memories, caught up with the database; not changed.
     """
     digests = [digest(draft.episode) for draft in drafts]
     held = _held(transaction, digests)
     fresh = _first_positions(digests, held)
-    saliences, accepted = _gated([drafts[i] for i in fresh], gate, index)
+    saliences, accepted = _gated([drafts[i].episode for i in fresh], gate, recent)
     chosen = [i for i, ok in zip(fresh, accepted, strict=True) if ok]
     salience_of = dict(zip(fresh, saliences, strict=True))
     ids = transaction.insert(
@@ -114,31 +114,27 @@ def _first_positions(digests: Sequence[bytes], held: dict[bytes, int]) -> list[i
     return fresh
 
 
-def _gated(drafts: Sequence[Draft], gate: WriteGate | None, index: VectorIndex) -> tuple[list[Salience], list[bool]]:
-    """Return each draft's salience and whether it is written.
+def _gated(
+    episodes: Sequence[Episode], gate: WriteGate | None, recent: RecentWords
+) -> tuple[list[Salience], list[bool]]:
+    """Return each episode's salience and whether it is written.
 
-    Novelty is 1 − the highest cosine to a live episode or to an accepted one earlier in the batch.
+    Novelty counts the words that none of the newest live memories holds, those accepted earlier in the batch among
+    them: a batch and one write after another decide alike.
     """
     if gate is None:
-        return [draft.episode.salience for draft in drafts], [True] * len(drafts)
-    if not drafts:
-        return [], []
-    vectors = np.stack([draft.vector for draft in drafts])
-    live_similarity = index.search(vectors, 1)[1][:, 0]
-    accepted_rows = np.zeros_like(vectors)
-    n_accepted = 0
+        return [episode.salience for episode in episodes], [True] * len(episodes)
+    known = recent.fork()
     saliences: list[Salience] = []
     accepted: list[bool] = []
-    for i, draft in enumerate(drafts):
-        earlier = nearest(vectors[i : i + 1], accepted_rows[:n_accepted])[0]
-        similarity = max(float(live_similarity[i]), float(earlier), 0.0)
-        flags = draft.episode.salience
-        salience = gate.score(flags.surprise, max(0.0, 1.0 - similarity), flags.reward, flags.pin)
+    for episode in episodes:
+        text_words = words(episode.text)
+        flags = episode.salience
+        salience = gate.score(flags.surprise, known.novelty(text_words), flags.reward, flags.pin)
         saliences.append(salience)
         accepted.append(gate.writes(salience))
         if accepted[-1]:
-            accepted_rows[n_accepted] = vectors[i]
-            n_accepted += 1
+            known.add(text_words)
     return saliences, accepted
 
 

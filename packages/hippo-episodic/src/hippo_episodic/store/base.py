@@ -17,6 +17,7 @@ from hippo_episodic.errors import EncoderMismatchError
 from hippo_episodic.eviction import EvictionPolicy
 from hippo_episodic.gate import WriteGate
 from hippo_episodic.index import check_index_name
+from hippo_episodic.novelty import RecentWords
 from hippo_episodic.priority import ReplayConfig
 from hippo_episodic.schema import KIND, MIGRATIONS, RECORD_COLUMNS
 from hippo_episodic.search import check_lexical_weight
@@ -46,6 +47,7 @@ class StoreBase:
         self._lexical_weight = check_lexical_weight(lexical_weight)
         self._events = events
         self._accesses = AccessLog()
+        self._recent = RecentWords()
         self._clock = clock
         self._database = Database(path, kind=KIND, migrations=MIGRATIONS, record_columns=RECORD_COLUMNS, clock=clock)
         try:

@@ -77,8 +77,8 @@ class Remembering(Forgetting):
     def write_many(self, items: Sequence[Episode], *, keys: Sequence[ArrayLike] | None = None) -> list[Receipt]:
         """Write episodes in one transaction: all that the gate lets through, or on an error none.
 
-        Surprise, reward and pin are read from each item's `salience`; novelty is measured against the live store and
-        the items before it in the batch.
+        Surprise, reward and pin are read from each item's `salience`; novelty is measured against the newest live
+        memories, the items before it in the batch among them (see `WriteGate`).
 
         Args:
             items: the episodes, in the order in which they happened.
@@ -225,7 +225,9 @@ class Remembering(Forgetting):
         with self._database.lock:  # nobody may catch up between the commit and the note
             with self._accesses.transaction(self._database, kind) as transaction:
                 self._cache.catch_up()
-                written = write_drafts(transaction, drafts, gate=gate, index=self._cache.index)
+                if gate is not None:
+                    self._recent.catch_up(self._database)
+                written = write_drafts(transaction, drafts, gate=gate, recent=self._recent)
                 sequence = self._database.sequence
             if len(written.ids):
                 self._cache.note_written(written.ids, np.stack(written.vectors), sequence)

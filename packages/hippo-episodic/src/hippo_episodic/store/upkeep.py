@@ -156,4 +156,4 @@ class Upkeep(Remembering):
         )
 
     def _write_without_gate(self, transaction: Transaction, drafts: Sequence[Draft]) -> list[Receipt]:
-        return write_drafts(transaction, drafts, gate=None, index=self._cache.index).receipts
+        return write_drafts(transaction, drafts, gate=None, recent=self._recent).receipts
