@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 from hippo_core import EntitySlots, Episode, InvalidInputError, Provenance
-from hippo_episodic import EpisodicStore
+from hippo_episodic import EpisodicStore, HopfieldCompletion
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -100,3 +100,20 @@ def test_an_explicit_key_is_what_the_episode_is_found_by(store):
         with pytest.raises(InvalidInputError):
             store.write("x", provenance="test", key=bad)
     assert len(store) == 2
+
+
+def test_completion_ranks_every_candidate_anew_and_can_be_switched_off():
+    rng = np.random.default_rng(4)
+    common, own = rng.normal(size=384), rng.normal(size=(60, 384))
+    keys = 0.8 * common + 0.5 * own
+    cues = 0.9 * common + 0.25 * own + 0.35 * rng.normal(size=(60, 384))
+    found = {}
+    for completion in (None, HopfieldCompletion(), HopfieldCompletion(attraction=0.0)):
+        with EpisodicStore(":memory:", completion=completion) as store:
+            store.write_many([told(f"Event {i}.") for i in range(60)], keys=keys)
+            hits = store.recall_many(list(cues), k=3)
+            found[completion] = [[hit.id for hit in each] for each in hits]
+            assert hits[0][0].why["path"] == ("dense" if completion is None else "completed")
+            assert store.recall("Event 7.", k=1)[0].item.text == "Event 7."
+    assert found[None] == found[HopfieldCompletion(attraction=0.0)]
+    assert found[None] != found[HopfieldCompletion()]

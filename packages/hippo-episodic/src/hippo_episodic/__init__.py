@@ -5,6 +5,7 @@ much, `ReplayScheduler` what is worth training on. No language model is needed, 
 """
 
 from hippo_episodic.calibration import Calibration, KeepCurve, calibrate, keep_curve
+from hippo_episodic.completion import Completer, HopfieldCompletion
 from hippo_episodic.errors import CalibrationError, EncoderMismatchError, TaintedAdapterError, UnknownIndexError
 from hippo_episodic.eviction import Eviction, EvictionPlan, EvictionPolicy
 from hippo_episodic.gate import WriteGate
@@ -20,11 +21,13 @@ from hippo_episodic.vectors import VectorTable
 __all__ = [
     "Calibration",
     "CalibrationError",
+    "Completer",
     "EncoderMismatchError",
     "EpisodicStore",
     "Eviction",
     "EvictionPlan",
     "EvictionPolicy",
+    "HopfieldCompletion",
     "KeepCurve",
     "Redaction",
     "Replay",

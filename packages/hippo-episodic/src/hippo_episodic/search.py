@@ -13,6 +13,7 @@ from hippo_core import Database, InvalidInputError, Vector
 from hippo_core.checks import checked_text, checked_time
 from hippo_core.records import SLOT_NAMES
 
+from hippo_episodic.completion import Completer
 from hippo_episodic.index import VectorIndex
 from hippo_episodic.vectors import Ids, VectorTable
 
@@ -158,6 +159,7 @@ def rank(
     k: int,
     recall_filter: RecallFilter,
     lexical_weight: float,
+    completion: Completer | None,
 ) -> list[Ranked]:
     """Return the best `k` episodes for one cue.
 
@@ -172,28 +174,39 @@ def rank(
         k: how many.
         recall_filter: which episodes may answer.
         lexical_weight: w, in [0, 1].
+        completion: completes the cue from all candidates; the cosine is then that to the completed state.
     """
     hybrid = words is not None and lexical_weight > 0
     allowed = recall_filter.allowed(database)
-    pool = max(POOL, k) if hybrid else k
+    pool = max(POOL, k) if hybrid or completion is not None else k
     ids, cosines = index.search(vector[None, :], pool, allowed=allowed)
     cosine = {int(id): float(score) for id, score in zip(ids[0], cosines[0], strict=True) if id >= 0}
+    lexical: dict[int, float] = {}
+    if hybrid:
+        lexical = lexical_scores(database, words or "", pool, recall_filter, n_episodes=len(table))
+        only_words = np.array(sorted(set(lexical) - set(cosine)), dtype=np.int64)
+        cosine |= dict(zip(only_words.tolist(), (table.get(only_words) @ vector).tolist(), strict=True))
+    path = "dense"
+    if completion is not None and cosine:
+        candidates = np.array(sorted(cosine), dtype=np.int64)
+        patterns = table.get(candidates)
+        state = completion.complete(vector[None, :], [patterns])[0]
+        cosine = dict(zip(candidates.tolist(), (patterns @ state).tolist(), strict=True))
+        path = "completed"
     if not hybrid:
-        return [Ranked(id=id, score=score, why={"path": "dense", "cosine": score}) for id, score in cosine.items()]
-    lexical = lexical_scores(database, words or "", pool, recall_filter, n_episodes=len(table))
-    only_words = np.array(sorted(set(lexical) - set(cosine)), dtype=np.int64)
-    cosine |= dict(zip(only_words.tolist(), (table.get(only_words) @ vector).tolist(), strict=True))
-    best = max(lexical.values(), default=0.0)
-    ranked = [
-        _fused(id, value, lexical.get(id, 0.0) / best if best > 0 else 0.0, lexical_weight)
-        for id, value in cosine.items()
-    ]
+        ranked = [Ranked(id=id, score=score, why={"path": path, "cosine": score}) for id, score in cosine.items()]
+    else:
+        best = max(lexical.values(), default=0.0)
+        ranked = [
+            _fused(id, value, lexical.get(id, 0.0) / best if best > 0 else 0.0, lexical_weight, path)
+            for id, value in cosine.items()
+        ]
     return sorted(ranked, key=lambda entry: (-entry.score, entry.id))[:k]
 
 
-def _fused(id: int, cosine: float, lexical: float, weight: float) -> Ranked:
+def _fused(id: int, cosine: float, lexical: float, weight: float, path: str) -> Ranked:
     score = (1 - weight) * cosine + weight * lexical
-    path = "dense+lexical" if lexical > 0 else "dense"
+    path = f"{path}+lexical" if lexical > 0 else path
     return Ranked(id=id, score=score, why={"path": path, "cosine": cosine, "lexical": lexical})
 
 

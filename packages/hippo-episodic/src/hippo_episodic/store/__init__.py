@@ -21,6 +21,8 @@ class EpisodicStore(Upkeep, Replaying):
             "hnsw_pq", "hnswlib" (extra `hnsw`), or a registered name. Choose freely at each opening.
         lexical_weight: share of shared words (BM25) in the ranking of text cues, in [0, 1]; the rest is cosine.
             The default was chosen on HotpotQA training questions, where 0.2 to 0.7 differ by less than two points.
+        completion: completes a cue from its candidates, which are then all ranked anew, for instance
+            `HopfieldCompletion()`; None ranks by the cue alone.
         eviction: keeps the store within its capacity after each write, and is what `evict` goes by; None keeps all.
         replay: weights and order of `replay_batches`; None is `ReplayConfig()`.
         events: where each gate decision is logged; None logs nothing.

@@ -13,6 +13,7 @@ from hippo_core import Clock, Database, Encoder, EventLog, HashingEncoder, utc_n
 from hippo_episodic.access import AccessLog
 from hippo_episodic.cache import AUTO, IndexCache
 from hippo_episodic.capacity import StockMeter
+from hippo_episodic.completion import Completer
 from hippo_episodic.errors import EncoderMismatchError
 from hippo_episodic.eviction import EvictionPolicy
 from hippo_episodic.gate import WriteGate
@@ -34,6 +35,7 @@ class StoreBase:
         gate: WriteGate | None = None,
         index: str = AUTO,
         lexical_weight: float = 0.4,
+        completion: Completer | None = None,
         eviction: EvictionPolicy | None = None,
         replay: ReplayConfig | None = None,
         events: EventLog | None = None,
@@ -41,6 +43,7 @@ class StoreBase:
     ) -> None:
         self.encoder: Encoder = HashingEncoder() if encoder is None else encoder
         self.gate = gate
+        self.completion = completion
         self.eviction = eviction
         self.replay = ReplayConfig() if replay is None else replay
         self._index_name = index if index == AUTO else check_index_name(index)

@@ -146,6 +146,7 @@ class Remembering(Forgetting):
                     k=k,
                     recall_filter=recall_filter,
                     lexical_weight=self._lexical_weight,
+                    completion=self.completion,
                 )
                 for cue, vector in zip(cues, vectors, strict=True)
             ]
