@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 from hippo_core import EntitySlots, Episode, InvalidInputError, Provenance
-from hippo_episodic import EpisodicStore, HopfieldCompletion
+from hippo_episodic import EpisodicStore, HopfieldCompletion, SparseKeyer
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -117,3 +117,26 @@ def test_completion_ranks_every_candidate_anew_and_can_be_switched_off():
             assert store.recall("Event 7.", k=1)[0].item.text == "Event 7."
     assert found[None] == found[HopfieldCompletion(attraction=0.0)]
     assert found[None] != found[HopfieldCompletion()]
+
+
+def test_a_keyer_changes_what_is_searched_and_nothing_that_is_stored(tmp_path):
+    path = tmp_path / "memory.db"
+    texts = [f"Traveller {i} left parcel {i * 7919 % 1009} at stop {i % 13}." for i in range(1_500)]
+    with EpisodicStore(path, lexical_weight=0) as store:
+        store.write_many([told(text) for text in texts])
+        dense = [[hit.id for hit in store.recall(text[:20], k=5)] for text in texts[:50]]
+    keyer = SparseKeyer.random(384, dim=1024, active=16, seed=1)
+    for _ in range(2):  # from the vectors, then from the keys' own cache file
+        with EpisodicStore(path, lexical_weight=0, keyer=keyer) as store:
+            assert store.verify() == []
+            hit = store.recall(texts[7], k=1)[0]
+            assert (hit.item.text, hit.why["path"]) == (texts[7], "sparse")
+            assert [[hit.id for hit in store.recall(text[:20], k=5)] for text in texts[:50]] != dense
+    assert path.with_name("memory.db.sparse").exists()
+    with EpisodicStore(path, keyer=SparseKeyer.random(384, dim=512, active=16, seed=2)) as store:
+        store.delete(1)
+        store.write("A keyer of another kind makes its own keys.", provenance="chat")
+        assert store.recall("keyer of another kind", k=1)[0].item.text.startswith("A keyer")
+        assert store.verify() == []
+    with pytest.raises(InvalidInputError, match="leave `index` out"):
+        EpisodicStore(path, keyer=keyer, index="hnsw")

@@ -10,11 +10,13 @@ from hippo_episodic.errors import CalibrationError, EncoderMismatchError, Tainte
 from hippo_episodic.eviction import Eviction, EvictionPlan, EvictionPolicy
 from hippo_episodic.gate import WriteGate
 from hippo_episodic.index import VectorIndex, register_index
+from hippo_episodic.keyer import SparseKeyer
 from hippo_episodic.ledger import Replay, ReplayLedger, Tally
 from hippo_episodic.priority import ReplayConfig
 from hippo_episodic.redaction import Redaction
 from hippo_episodic.replay import ReplayItem, ReplayScheduler
 from hippo_episodic.seed_traces import export_episodic_v1, import_episodic_v1
+from hippo_episodic.sparse_keys import SparseKey, SparseKeys
 from hippo_episodic.store import EpisodicStore
 from hippo_episodic.vectors import VectorTable
 
@@ -35,6 +37,9 @@ __all__ = [
     "ReplayItem",
     "ReplayLedger",
     "ReplayScheduler",
+    "SparseKey",
+    "SparseKeyer",
+    "SparseKeys",
     "TaintedAdapterError",
     "Tally",
     "UnknownIndexError",

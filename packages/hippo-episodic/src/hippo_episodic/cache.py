@@ -19,6 +19,8 @@ from hippo_episodic.index import VectorIndex, make_index
 from hippo_episodic.vectors import Ids, Vectors, VectorTable
 
 AUTO = "auto"
+SPARSE = "sparse"
+"""What the index of a store with a keyer is called."""
 AUTO_ROWS = 20_000
 """Where an automatic index turns from exact to hnsw; below half of it it turns back."""
 
@@ -202,8 +204,12 @@ class IndexCache:
         if arrays["vectors"].nbytes > _CHECKED_BYTES:
             self._unread.append(vectors_path)
         index_path = self.index_path(self._serving.name)
-        if index_path is not None and index_path.exists():
+        if index_path is None or not index_path.exists():
+            return
+        if index_path.stat().st_size > _CHECKED_BYTES:
             self._unread.append(index_path)
+        else:
+            self._read_saved(index_path, self._serving)
 
     def _fits(self, stamp: dict[str, Any]) -> bool:
         return (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hippo_core import Transaction
 
+from hippo_episodic.cache import SPARSE
 from hippo_episodic.index import index_names
 from hippo_episodic.ledger import ReplayLedger
 
@@ -64,6 +65,6 @@ def erase_source(transaction: Transaction, ledger: ReplayLedger, *, source: str,
 def remove_cache_files(path: str) -> None:
     """Delete every cache file beside the database at `path`, half-written ones included."""
     database = Path(path)
-    for ending in ("vectors", *index_names()):
+    for ending in ("vectors", SPARSE, *index_names()):
         for file in database.parent.glob(f"{database.name}.{ending}*"):
             file.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from hippo_core.checks import checked_text, checked_time
 from hippo_core.records import SLOT_NAMES
 
 from hippo_episodic.completion import Completer
-from hippo_episodic.index import VectorIndex
+from hippo_episodic.index import SparseIndex, VectorIndex
 from hippo_episodic.vectors import Ids, VectorTable
 
 POOL = 100
@@ -168,7 +168,7 @@ def rank(
     Args:
         database: the truth, which holds the lexical index.
         index: finds near vectors.
-        table: gives the cosine of candidates that only the words found.
+        table: gives a completion the candidates' vectors.
         words: the cue's text; None for a vector cue, which is ranked by cosine alone.
         vector: the cue's unit vector.
         k: how many.
@@ -185,8 +185,8 @@ def rank(
     if hybrid:
         lexical = lexical_scores(database, words or "", pool, recall_filter, n_episodes=len(table))
         only_words = np.array(sorted(set(lexical) - set(cosine)), dtype=np.int64)
-        cosine |= dict(zip(only_words.tolist(), (table.get(only_words) @ vector).tolist(), strict=True))
-    path = "dense"
+        cosine |= dict(zip(only_words.tolist(), index.similarities(vector, only_words).tolist(), strict=True))
+    path = "sparse" if isinstance(index, SparseIndex) else "dense"
     if completion is not None and cosine:
         candidates = np.array(sorted(cosine), dtype=np.int64)
         patterns = table.get(candidates)

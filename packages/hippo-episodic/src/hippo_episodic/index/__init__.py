@@ -5,6 +5,7 @@ from hippo_episodic.index.exact import ExactIndex
 from hippo_episodic.index.hnsw import HnswIndex
 from hippo_episodic.index.hnswlib_graph import HnswlibIndex
 from hippo_episodic.index.product_quantised import HnswPqIndex, IvfPqIndex
+from hippo_episodic.index.sparse import SparseIndex
 
 register_index("exact", ExactIndex)
 register_index("hnsw", HnswIndex)
@@ -18,6 +19,7 @@ __all__ = [
     "HnswPqIndex",
     "HnswlibIndex",
     "IvfPqIndex",
+    "SparseIndex",
     "VectorIndex",
     "check_index_name",
     "index_names",

@@ -145,6 +145,10 @@ class ApproximateIndex:
         """Whether a new index of the same rows would be clearly better."""
         return self._trained and self._backend.is_outgrown(self._table.n_rows, len(self._table))
 
+    def similarities(self, query: Vectors, ids: Ids) -> Scores:
+        """Return the inner products of one query with live rows."""
+        return self._table.get(ids) @ query
+
     @property
     def n_absorbed(self) -> int:
         """How many rows the backend has; the others are found by a scan."""

@@ -38,6 +38,10 @@ class VectorIndex(Protocol):
         """Return ids and inner products of shape (queries, k), as `VectorTable.search` does."""
         ...
 
+    def similarities(self, query: Vectors, ids: Ids) -> Scores:
+        """Return what `search` would score live rows for one query, shape (dim,); shape (len(ids),)."""
+        ...
+
     @property
     def n_absorbed(self) -> int:
         """How many of the table's rows it has taken in, from the first on."""

@@ -34,6 +34,10 @@ class ExactIndex:
         """Return the exact answer of `VectorTable.search`."""
         return self._table.search(queries, k, allowed=allowed)
 
+    def similarities(self, query: Vectors, ids: Ids) -> Scores:
+        """Return the inner products of one query with live rows."""
+        return self._table.get(ids) @ query
+
     @property
     def n_absorbed(self) -> int:
         """All rows."""

@@ -17,6 +17,8 @@ class EpisodicStore(Upkeep, Replaying):
         path: a file, made when it is missing, or ":memory:".
         encoder: turns texts and cues into vectors. The file remembers which one made its vectors.
         gate: decides what is worth writing; None writes everything.
+        keyer: turns vectors into sparse keys, which are then what is searched, by inverted lists; None searches the
+            vectors. Choose freely at each opening.
         index: how near vectors are found: "auto" (exact to 20,000 episodes, hnsw beyond), "exact", "hnsw", "ivf_pq",
             "hnsw_pq", "hnswlib" (extra `hnsw`), or a registered name. Choose freely at each opening.
         lexical_weight: share of shared words (BM25) in the ranking of text cues, in [0, 1]; the rest is cosine.

@@ -8,16 +8,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hippo_core import Clock, Database, Encoder, EventLog, HashingEncoder, utc_now
+from hippo_core import Clock, Database, Encoder, EventLog, HashingEncoder, InvalidInputError, utc_now
 
 from hippo_episodic.access import AccessLog
-from hippo_episodic.cache import AUTO, IndexCache
+from hippo_episodic.cache import AUTO, SPARSE, IndexCache
 from hippo_episodic.capacity import StockMeter
 from hippo_episodic.completion import Completer
 from hippo_episodic.errors import EncoderMismatchError
 from hippo_episodic.eviction import EvictionPolicy
 from hippo_episodic.gate import WriteGate
-from hippo_episodic.index import check_index_name
+from hippo_episodic.index import SparseIndex, check_index_name
+from hippo_episodic.keyer import SparseKeyer
 from hippo_episodic.novelty import RecentWords
 from hippo_episodic.priority import ReplayConfig
 from hippo_episodic.schema import KIND, MIGRATIONS, RECORD_COLUMNS
@@ -33,6 +34,7 @@ class StoreBase:
         *,
         encoder: Encoder | None = None,
         gate: WriteGate | None = None,
+        keyer: SparseKeyer | None = None,
         index: str = AUTO,
         lexical_weight: float = 0.4,
         completion: Completer | None = None,
@@ -46,6 +48,9 @@ class StoreBase:
         self.completion = completion
         self.eviction = eviction
         self.replay = ReplayConfig() if replay is None else replay
+        if keyer is not None and index != AUTO:
+            raise InvalidInputError(f"`keyer` brings its own index of sparse keys; leave `index` out, not {index!r}.")
+        self.keyer = keyer
         self._index_name = index if index == AUTO else check_index_name(index)
         self._lexical_weight = check_lexical_weight(lexical_weight)
         self._events = events
@@ -97,7 +102,16 @@ class StoreBase:
             self._database.close()
 
     def _open_cache(self) -> IndexCache:
-        return IndexCache(self._database, self.encoder.dim, self._index_name, check=self._check_encoder_of_file)
+        keyer, dim = self.keyer, self.encoder.dim
+        if keyer is None:
+            return IndexCache(self._database, dim, self._index_name, check=self._check_encoder_of_file)
+        return IndexCache(
+            self._database,
+            dim,
+            SPARSE,
+            check=self._check_encoder_of_file,
+            factory=lambda table: SparseIndex(table, keyer),
+        )
 
     def _claim_encoder(self) -> None:
         if self._database.meta("encoder") is None:
