@@ -33,7 +33,7 @@ SCHEMA = """
 CREATE TABLE episodes(id INTEGER PRIMARY KEY AUTOINCREMENT, item TEXT NOT NULL, source TEXT NOT NULL, doc_id TEXT);
 CREATE TABLE blobs(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    episode INTEGER NOT NULL REFERENCES episodes(id),
+    episode INTEGER NOT NULL REFERENCES episodes(id) ON DELETE CASCADE,
     kind TEXT, digest TEXT, data BLOB, UNIQUE(episode, kind, digest)
 );
 """
@@ -49,7 +49,7 @@ class SmallStore:
             path,
             kind="small-store",
             migrations=[SCHEMA],
-            record_columns={"episodes": "id", "blobs": "episode"},
+            record_columns={"episodes": "id"},
             clock=clock,
         )
         self.cache = Path(f"{path}.vectors")
@@ -118,9 +118,6 @@ class SmallStore:
             return self.remove(transaction, [int(id) for id in wanted if abs(id) < INT64])
 
     def remove(self, transaction, ids):
-        for id in ids:  # by hand, since undo would not bring back what a cascade takes
-            rows = transaction.connection.execute("SELECT id FROM blobs WHERE episode = ?", (id,)).fetchall()
-            transaction.delete("blobs", [row[0] for row in rows])
         return transaction.delete("episodes", ids)
 
     def delete_by_provenance(self, *, source, doc_id=None):
@@ -167,11 +164,10 @@ class SmallStore:
     def put_blob(self, id, kind, model_digest, data):
         self.get(id)
         with self.database.transaction("put_blob") as transaction:
-            rows = self.database.query(
-                "SELECT id FROM blobs WHERE episode=? AND kind=? AND digest=?", (id, kind, model_digest)
+            transaction.connection.execute(
+                "INSERT OR REPLACE INTO blobs(episode, kind, digest, data) VALUES (?, ?, ?, ?)",
+                (id, kind, model_digest, data),
             )
-            transaction.delete("blobs", [row[0] for row in rows])
-            transaction.insert("blobs", [{"episode": id, "kind": kind, "digest": model_digest, "data": data}])
 
     def get_blob(self, id, kind, model_digest):
         if abs(id) >= INT64:

@@ -124,8 +124,8 @@ class SupportsVerify(Protocol):
 class SupportsBlobs(Protocol):
     """Can keep model states beside a record.
 
-    They are truth, not a cache: `put_blob` is an operation that undo takes back, undoing a delete brings the record's
-    blobs back, and a snapshot takes them along, where the store supports these.
+    A blob is durable and goes with a snapshot, but it is no operation: what a model made of a record it can make again.
+    So undo takes back what was done to records, not the blob that was kept since, and a delete takes blobs for good.
     """
 
     def put_blob(self, id: int, kind: str, model_digest: str, data: bytes) -> None:

@@ -73,7 +73,7 @@ class StoreMachine(RuleBasedStateMachine):
         """A second handle on the same store, as another process has it."""
         self.ever: dict[int, int] = {}
         """Every id that was given out."""
-        self.past: list[_Content] = []
+        self.past: list[dict[int, int]] = []
         """The model before each operation that still stands, oldest first."""
         self.past_is_complete = True
         """False after a restore: how far undo reaches back then is the store's own affair."""
@@ -118,12 +118,11 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: isinstance(self.store, SupportsBlobs) and self.live)
     @rule(data=st.data())
     def put_blob(self, data: st.DataObject) -> None:
-        """Beside a record, in place of an earlier one."""
+        """Beside a record, in place of an earlier one; no operation that an undo would take back."""
         assert isinstance(self.store, SupportsBlobs)
         id = data.draw(st.sampled_from(sorted(self.live)))
         blob = str(next(self.numbers)).encode("ascii") * data.draw(st.sampled_from([1, 5000]))
         self.store.put_blob(id, *_BLOB, blob)
-        self._did()
         self.blobs[id] = blob
 
     @precondition(lambda self: self.contract.evicts() and self.live)
@@ -148,7 +147,8 @@ class StoreMachine(RuleBasedStateMachine):
         if wanted:
             assert self.store.undo(wanted) == known
         for _ in range(known):
-            self.live, self.blobs = self.past.pop()
+            self.live = self.past.pop()
+        self.blobs = {id: blob for id, blob in self.blobs.items() if id in self.live}
 
     @precondition(lambda self: self.ever)
     @rule(data=st.data(), k=st.integers(1, 5))
@@ -234,7 +234,7 @@ class StoreMachine(RuleBasedStateMachine):
         return dict(self.live), dict(self.blobs)
 
     def _did(self) -> None:
-        self.past.append(self._content())
+        self.past.append(dict(self.live))
 
     def _forget(self, gone: set[int]) -> None:
         self.live = {id: number for id, number in self.live.items() if id not in gone}

@@ -58,7 +58,6 @@ class _Operation:
     time: datetime
     touched: tuple[tuple[int, Action], ...]
     before: dict[int, _Record]
-    blobs_before: _Blobs
 
 
 class ReferenceStore:
@@ -155,7 +154,7 @@ class ReferenceStore:
         standing = [each for each in reversed(self._operations) if each.number not in self._undone][:count]
         if standing:
             undone = {each.number for each in standing}
-            self._become(standing[-1].before, "undo", standing[-1].blobs_before)
+            self._become(standing[-1].before, "undo")
             self._undone |= undone
             # The undo itself is part of the history, but not something that stands
             self._undone.add(self._operations[-1].number)
@@ -207,7 +206,8 @@ class ReferenceStore:
             blobs = {(id, kind, model): base64.b64decode(blob) for id, kind, model, blob in content["blobs"]}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
             raise StorageError(f"{str(path)!r} is not a snapshot of a {_KIND}: {exc}. Nothing was changed.") from exc
-        self._become(records, "restore", blobs)
+        self._become(records, "restore")
+        self._blobs = blobs
         self._operations.clear()
         self._next_id = count(max([next(self._next_id) - 1, *records]) + 1)
 
@@ -239,7 +239,7 @@ class ReferenceStore:
     def put_blob(self, id: int, kind: str, model_digest: str, data: bytes) -> None:
         """Keep `data` for record `id`, replacing an earlier blob of this kind and model."""
         self.get(id)
-        self._become(self._records, "put_blob", {**self._blobs, (id, kind, model_digest): bytes(data)})
+        self._blobs[id, kind, model_digest] = bytes(data)
 
     def get_blob(self, id: int, kind: str, model_digest: str) -> bytes | None:
         """Return what was kept, or None."""
@@ -274,17 +274,14 @@ class ReferenceStore:
         self._become(after, kind)
         return receipts
 
-    def _become(self, after: dict[int, _Record], kind: str, blobs: _Blobs | None = None) -> None:
-        """Hold `after`, and `blobs` or else those that its records have; the one place where content changes."""
-        before, blobs_before = self._records, self._blobs
-        blobs_after = {key: blob for key, blob in (blobs_before if blobs is None else blobs).items() if key[0] in after}
+    def _become(self, after: dict[int, _Record], kind: str) -> None:
+        """Hold `after`, and of the blobs those that its records have; the one place where records change."""
+        before = self._records
         touched: list[tuple[int, Action]] = [
             (id, "insert" if id not in before else "delete" if id not in after else "update")
             for id in sorted(before.keys() | after.keys())
             if before.get(id) != after.get(id)
         ]
-        rewritten = {key[0] for key, _ in blobs_before.items() ^ blobs_after.items()}
-        touched.extend((id, "update") for id in sorted(rewritten - {id for id, _ in touched}))
         if not touched:
             return
         vectors = self._encoded({id: after[id] for id, _ in touched if id in after})
@@ -296,12 +293,11 @@ class ReferenceStore:
                 time=self._clock(),
                 touched=tuple(touched),
                 before=before,
-                blobs_before=blobs_before,
             )
         )
         self._records = after
         self._vectors = {id: row for id, row in {**self._vectors, **vectors}.items() if id in after}
-        self._blobs = blobs_after
+        self._blobs = {key: blob for key, blob in self._blobs.items() if key[0] in after}
 
     def _encoded(self, records: dict[int, _Record]) -> dict[int, Vector]:
         rows = self._encoder.encode([record.item.text for record in records.values()])

@@ -140,7 +140,7 @@ class Writer:
             self._held[("record", id)] = None
         else:
             self._notes.add(did="blob")
-            self._did({("blob", id): text})
+            self._held["blob", id] = text  # no operation, so nothing for an undo to take back
 
     def snapshot(self) -> None:
         """A copy of the whole store, at a path of its own."""
@@ -166,7 +166,7 @@ class Writer:
         return self._store
 
     def _did(self, sets: dict[Key, Value]) -> None:
-        self._past.append({key: self._held.get(key) for key in sets})
+        self._past.append({key: self._held.get(key) for key in sets if key[0] == "record"})
         self._held |= sets
 
     def _live(self) -> list[int]:
