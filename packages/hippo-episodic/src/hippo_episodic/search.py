@@ -15,7 +15,7 @@ from hippo_core.records import SLOT_NAMES
 
 from hippo_episodic.completion import Completer
 from hippo_episodic.index import SparseIndex, VectorIndex
-from hippo_episodic.vectors import Ids, VectorTable
+from hippo_episodic.vectors import Ids, VectorTable, inner_products
 
 POOL = 100
 """Candidates that each path offers before they are ranked together."""
@@ -191,7 +191,7 @@ def rank(
         candidates = np.array(sorted(cosine), dtype=np.int64)
         patterns = table.get(candidates)
         state = completion.complete(vector[None, :], [patterns])[0]
-        cosine = dict(zip(candidates.tolist(), (patterns @ state).tolist(), strict=True))
+        cosine = dict(zip(candidates.tolist(), inner_products(state[None, :], patterns)[0].tolist(), strict=True))
         path = "completed"
     if not hybrid:
         ranked = [Ranked(id=id, score=score, why={"path": path, "cosine": score}) for id, score in cosine.items()]

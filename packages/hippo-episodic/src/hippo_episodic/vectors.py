@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from hippo_core import Vector
 from numpy.typing import NDArray
 
 Ids = NDArray[np.int64]
@@ -153,10 +152,12 @@ class VectorTable:
             rows = np.sort(rows[rows >= first_row])
             for start in range(0, len(rows), _BLOCK_ROWS):
                 chosen = rows[start : start + _BLOCK_ROWS]
-                ids, scores = merge_best(ids, scores, self._ids[chosen], queries @ self.vectors_at(chosen).T, k)
+                ids, scores = merge_best(
+                    ids, scores, self._ids[chosen], inner_products(queries, self.vectors_at(chosen)), k
+                )
             return ids, scores
         for start, block in self.chunks(first_row):
-            here = queries @ block.T
+            here = inner_products(queries, block)
             alive = self._alive[start : start + len(block)]
             if not alive.all():
                 here[:, ~alive] = -np.inf
@@ -174,9 +175,13 @@ class VectorTable:
             written += n
 
 
-def nearest(queries: Vectors, rows: Vectors) -> Vector:
-    """Return each query's highest inner product with any row, −1 where there are no rows."""
-    return (queries @ rows.T).max(axis=1) if len(rows) else np.full(len(queries), -1.0, dtype=np.float32)
+def inner_products(queries: Vectors, rows: Vectors) -> Scores:
+    """Return the inner products, shape (queries, rows), to six decimals.
+
+    The last digits depend on how a BLAS blocks its sums. Without them equal vectors score equally wherever they lie,
+    and the smaller id decides.
+    """
+    return np.round(queries @ rows.T, 6)
 
 
 def merge_best(ids_a: Ids, scores_a: Scores, ids_b: Ids, scores_b: Scores, k: int) -> tuple[Ids, Scores]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hippo_episodic.vectors import Ids, Rows, Scores, Vectors, VectorTable, merge_best
+from hippo_episodic.vectors import Ids, Rows, Scores, Vectors, VectorTable, inner_products, merge_best
 
 _CHUNK_ROWS = 128  # taken in at once: a search that comes meanwhile waits for them
 _EXACT_ROWS = 20_000  # so few are scanned faster than a graph is walked around everything that is filtered out
@@ -147,7 +147,7 @@ class ApproximateIndex:
 
     def similarities(self, query: Vectors, ids: Ids) -> Scores:
         """Return the inner products of one query with live rows."""
-        return self._table.get(ids) @ query
+        return inner_products(query[None, :], self._table.get(ids))[0]
 
     @property
     def n_absorbed(self) -> int:
@@ -194,7 +194,7 @@ class ApproximateIndex:
         for place, query in enumerate(queries):
             found = rows[place][rows[place] >= 0]
             found = found[self._table.alive[found]]
-            exact = self._table.vectors_at(found) @ query
+            exact = inner_products(query[None, :], self._table.vectors_at(found))[0]
             found_ids = self._table.ids[found]
             order = np.lexsort((found_ids, -exact))[:k]
             ids[place, : len(order)] = found_ids[order]

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from hippo_episodic.vectors import Ids, Scores, Vectors, VectorTable
+from hippo_episodic.vectors import Ids, Scores, Vectors, VectorTable, inner_products
 
 
 class ExactIndex:
@@ -36,7 +36,7 @@ class ExactIndex:
 
     def similarities(self, query: Vectors, ids: Ids) -> Scores:
         """Return the inner products of one query with live rows."""
-        return self._table.get(ids) @ query
+        return inner_products(query[None, :], self._table.get(ids))[0]
 
     @property
     def n_absorbed(self) -> int:
