@@ -174,7 +174,7 @@ def read_all(conversations: Sequence[Any], bench: Bench, cache: Path | None) -> 
     if cache is not None:
         arrays = {id: np.concatenate([np.stack(turn) for turn in turns], axis=1) for id, turns in found.items()}
         ends = {f"{id} ends": np.cumsum([len(turn[0]) for turn in turns]) for id, turns in found.items()}
-        np.savez(cache, **arrays, **ends)
+        np.savez(cache, allow_pickle=False, **arrays, **ends)
     return found
 
 

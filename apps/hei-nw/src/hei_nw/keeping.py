@@ -90,7 +90,7 @@ def evaluate_gate(held_out: Sequence[Encoded], bench: Bench, *, console: Console
 
 
 def _operating_points(held_out: Sequence[Encoded], bench: Bench) -> dict[str, _Arm]:
-    arms = {
+    arms: dict[str, list[list[Keep]]] = {
         "everything": [[range(len(one.conversation.items))] for one in held_out],
         "diary": [[_gated(one, bench, WriteGate.diary())[0]] for one in held_out],
         "diary, no model": [[_gated(one, bench, WriteGate.diary(), model=False)[0]] for one in held_out],
