@@ -7,6 +7,7 @@ import json
 import sqlite3
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from hippo_core import Database, EntitySlots, Episode, Provenance, Salience, Vec
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes a new encoder at each call
 _PARAMETERS = 500  # SQLite's oldest limit on the marks of a statement is 999
+_PLAIN_FIELDS = {"source", "doc_id", "time"}
 _NO_SLOTS = EntitySlots()
 _NO_SALIENCE = Salience()
 
@@ -116,4 +118,9 @@ def _dump_provenance(provenance: Provenance) -> str:
 @lru_cache(maxsize=1024)
 def load_provenance(text: str) -> Provenance:
     """Return the provenance that a row of `occurrences` holds."""
-    return from_jsonable(Provenance, json.loads(text))
+    fields = json.loads(text)
+    if fields.keys() <= _PLAIN_FIELDS and "time" in fields:  # the usual ones, without looking up types
+        return Provenance(
+            source=fields["source"], doc_id=fields.get("doc_id"), time=datetime.fromisoformat(fields["time"])
+        )
+    return from_jsonable(Provenance, fields)

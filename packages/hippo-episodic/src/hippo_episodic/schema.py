@@ -56,8 +56,8 @@ CREATE TABLE accesses(
     last REAL NOT NULL
 );
 CREATE INDEX occurrences_by_episode ON occurrences(episode);
-CREATE INDEX occurrences_by_source ON occurrences(source, doc_id);
-CREATE INDEX occurrences_by_session ON occurrences(session);
+CREATE INDEX occurrences_by_source ON occurrences(source, doc_id, episode);
+CREATE INDEX occurrences_by_session ON occurrences(session, episode);
 CREATE TABLE blobs(
     id INTEGER PRIMARY KEY,
     episode INTEGER NOT NULL REFERENCES episodes(id) ON DELETE CASCADE,

@@ -78,8 +78,10 @@ class RecallFilter:
     def episode_query(self) -> tuple[str, dict[str, Any]]:
         """Return SQL that selects the ids of the episodes that may answer, and its values."""
         condition, values = self.occurrence_condition()
-        sql = f"SELECT id FROM episodes WHERE id IN (SELECT episode FROM occurrences WHERE {condition})"
         slots = {name: value for name, value in (self.where or {}).items() if name not in _ORIGINS}
+        if not slots:
+            return f"SELECT DISTINCT episode AS id FROM occurrences WHERE {condition}", values
+        sql = f"SELECT id FROM episodes WHERE id IN (SELECT episode FROM occurrences WHERE {condition})"
         for number, (name, value) in enumerate(slots.items()):
             values |= {f"name{number}": name, f"value{number}": value}
             part = "$" if name in SLOT_NAMES else "$.extras"

@@ -45,6 +45,8 @@ def connect(path: str, *, timeout_s: float, shown_as: str | None = None) -> sqli
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
+        # SQLite's own 2 MB hold the inner pages of a small file; 64 MB hold those of millions of rows
+        connection.execute("PRAGMA cache_size = -65536")
     except BaseException as exc:
         connection.close()
         if isinstance(exc, sqlite3.Error):

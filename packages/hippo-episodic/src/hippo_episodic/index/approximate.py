@@ -12,9 +12,15 @@ from numpy.typing import NDArray
 
 from hippo_episodic.vectors import Ids, Rows, Scores, Vectors, VectorTable, inner_products, merge_best
 
-_CHUNK_ROWS = 128  # taken in at once: a search that comes meanwhile waits for them
+_CHUNK_ROWS = 128  # taken in at once while somebody searches, who waits for them
+_QUIET_CHUNK_ROWS = 2_048  # taken in at once while nobody does: a graph's fixed cost a call grows with its size
+_QUIET_S = 1.0
 _EXACT_ROWS = 20_000  # so few are scanned faster than a graph is walked around everything that is filtered out
 _EXACT_SHARE = 0.02  # below it a filtered walk would have to be so wide that a scan is cheaper
+
+
+Found = tuple[Rows, Scores | None]
+"""Rows and their inner products; None where the backend knows these only roughly."""
 
 
 class Backend(Protocol):
@@ -35,7 +41,7 @@ class Backend(Protocol):
         """Learn that rows it took in are dead; it may go on finding them."""
         ...
 
-    def search(self, queries: Vectors, k: int, usable: NDArray[np.bool_] | None, share: float) -> Rows:
+    def search(self, queries: Vectors, k: int, usable: NDArray[np.bool_] | None, share: float) -> Found:
         """Return rows of shape (queries, at least k where it has so many), −1 where there are fewer.
 
         Args:
@@ -78,6 +84,7 @@ class ApproximateIndex:
         self._lock = threading.Lock()
         self._absorbed = 0
         self._trained = backend.train_size == 0
+        self._searched = -_QUIET_S
         self._waiting: tuple[Mapping[str, NDArray[Any]], int] | None = None
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
@@ -100,7 +107,8 @@ class ApproximateIndex:
                 return False
             self._train()
         elif self._absorbed < self._table.n_rows:
-            stop = min(self._absorbed + _CHUNK_ROWS, self._table.n_rows)
+            quiet = time.monotonic() - self._searched > _QUIET_S
+            stop = min(self._absorbed + (_QUIET_CHUNK_ROWS if quiet else _CHUNK_ROWS), self._table.n_rows)
             with self._lock:
                 for first, vectors in self._table.chunks(self._absorbed, stop):
                     self._backend.add(first, vectors, np.array(self._table.alive[first : first + len(vectors)]))
@@ -114,6 +122,7 @@ class ApproximateIndex:
         n_usable = len(table) if allowed is None else len(allowed)
         if allowed is not None and (n_usable <= _EXACT_ROWS or n_usable < _EXACT_SHARE * table.n_rows):
             return table.search(queries, k, allowed=allowed)
+        self._searched = time.monotonic()
         if self._absorbed < 4 * k:
             return table.search(queries, k, allowed=allowed)
         with self._lock:
@@ -125,8 +134,8 @@ class ApproximateIndex:
                 usable[rows[(rows >= 0) & (rows < n_rows)]] = True
             elif len(table) < table.n_rows:
                 usable = table.alive[:n_rows]
-            rows = self._backend.search(queries, k, usable, n_usable / table.n_rows)
-        ids, scores = self._ranked(queries, rows, k)
+            found = self._backend.search(queries, k, usable, n_usable / table.n_rows)
+        ids, scores = self._ranked(queries, *found, k)
         if (ids[:, min(k, n_usable) - 1] < 0).any():  # fewer than there are: a filter that the graph cannot get past
             return table.search(queries, k, allowed=allowed)
         if n_rows < table.n_rows:
@@ -187,15 +196,19 @@ class ApproximateIndex:
         self._backend.train(self._table.vectors_at(live[np.linspace(0, len(live) - 1, size).astype(np.int64)]))
         self._trained = True
 
-    def _ranked(self, queries: Vectors, rows: Rows, k: int) -> tuple[Ids, Scores]:
-        """Return the best `k` of the rows found, by exact inner product, ties by id; dead rows are left out."""
+    def _ranked(self, queries: Vectors, rows: Rows, given: Scores | None, k: int) -> tuple[Ids, Scores]:
+        """Return the best `k` of the rows found, by inner product, ties by id; dead rows are left out."""
+        table = self._table
         ids = np.full((len(queries), k), -1, dtype=np.int64)
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         for place, query in enumerate(queries):
-            found = rows[place][rows[place] >= 0]
-            found = found[self._table.alive[found]]
-            exact = inner_products(query[None, :], self._table.vectors_at(found))[0]
-            found_ids = self._table.ids[found]
+            places = np.flatnonzero((rows[place] >= 0) & table.alive[rows[place]])
+            found = rows[place, places]
+            if given is None:
+                exact = inner_products(query[None, :], table.vectors_at(found))[0]
+            else:
+                exact = np.round(given[place, places], 6)
+            found_ids = table.ids[found]
             order = np.lexsort((found_ids, -exact))[:k]
             ids[place, : len(order)] = found_ids[order]
             scores[place, : len(order)] = exact[order]

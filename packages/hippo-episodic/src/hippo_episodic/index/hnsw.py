@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hippo_episodic.index.approximate import ApproximateIndex
+from hippo_episodic.index.approximate import ApproximateIndex, Found
 from hippo_episodic.vectors import Rows, Vectors, VectorTable
 
 NEIGHBOURS = 32
@@ -43,14 +43,19 @@ class HnswBackend:
     def remove(self, rows: Rows) -> None:
         """Do nothing: the search is told which rows are usable."""
 
-    def search(self, queries: Vectors, k: int, usable: NDArray[np.bool_] | None, share: float) -> Rows:
-        """Return rows; the narrower the filter, the wider the walk."""
+    def search(self, queries: Vectors, k: int, usable: NDArray[np.bool_] | None, share: float) -> Found:
+        """Return rows and inner products; the narrower the filter, the wider the walk."""
+        breadth = int(max(SEARCH_BREADTH, 2 * k) / min(1.0, share))
+        if usable is None:
+            self._graph.hnsw.efSearch = breadth
+            scores, rows = self._graph.search(np.ascontiguousarray(queries), k)
+            return rows, scores
         parameters = self._faiss.SearchParametersHNSW()
-        parameters.efSearch = int(max(SEARCH_BREADTH, 2 * k) / min(1.0, share))
-        if usable is not None:
-            bitmap = np.packbits(usable, bitorder="little")
-            parameters.sel = self._faiss.IDSelectorBitmap(len(usable), self._faiss.swig_ptr(bitmap))
-        return self._graph.search(np.ascontiguousarray(queries), k, params=parameters)[1]
+        parameters.efSearch = breadth
+        bitmap = np.packbits(usable, bitorder="little")
+        parameters.sel = self._faiss.IDSelectorBitmap(len(usable), self._faiss.swig_ptr(bitmap))
+        scores, rows = self._graph.search(np.ascontiguousarray(queries), k, params=parameters)
+        return rows, scores
 
     def is_outgrown(self, n_rows: int, n_live: int) -> bool:
         """Return whether a quarter of the rows is dead."""

@@ -11,7 +11,7 @@ import numpy as np
 from hippo_core import MissingExtraError
 from numpy.typing import NDArray
 
-from hippo_episodic.index.approximate import ApproximateIndex
+from hippo_episodic.index.approximate import ApproximateIndex, Found
 from hippo_episodic.index.hnsw import BUILD_BREADTH, NEIGHBOURS, SEARCH_BREADTH
 from hippo_episodic.vectors import Rows, Vectors, VectorTable
 
@@ -71,19 +71,19 @@ class HnswlibBackend:
             self._graph.mark_deleted(row)
         self._n_dead += len(rows)
 
-    def search(self, queries: Vectors, k: int, usable: NDArray[np.bool_] | None, share: float) -> Rows:
-        """Return rows; with a filter as many more as it takes away, twice over."""
+    def search(self, queries: Vectors, k: int, usable: NDArray[np.bool_] | None, share: float) -> Found:
+        """Return rows and inner products; with a filter as many more as it takes away, twice over."""
         n_live = self._graph.get_current_count() - self._n_dead
         fetch = min(n_live, k if share >= 1 else int(2 * k / share) + k)
         self._graph.set_ef(max(SEARCH_BREADTH, 2 * fetch))
         try:
-            rows, _ = self._graph.knn_query(queries, k=fetch)
+            rows, distances = self._graph.knn_query(queries, k=fetch)
         except RuntimeError:  # it found fewer than it was asked for; the rows are then scanned
-            return np.full((len(queries), 1), -1)
+            return np.full((len(queries), 1), -1), None
         rows = rows.astype(np.int64)
         if usable is not None:
             rows[~usable[rows]] = -1
-        return rows
+        return rows, 1 - distances
 
     def is_outgrown(self, n_rows: int, n_live: int) -> bool:
         """Return False: dead rows' places are used again."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hippo_episodic.index.approximate import ApproximateIndex
+from hippo_episodic.index.approximate import ApproximateIndex, Found
 from hippo_episodic.index.hnsw import NEIGHBOURS, HnswBackend
 from hippo_episodic.vectors import Rows, Vectors, VectorTable
 
@@ -63,14 +63,14 @@ class IvfPqBackend:
     def remove(self, rows: Rows) -> None:
         """Do nothing: the search is told which rows are usable."""
 
-    def search(self, queries: Vectors, k: int, usable: NDArray[np.bool_] | None, share: float) -> Rows:
+    def search(self, queries: Vectors, k: int, usable: NDArray[np.bool_] | None, share: float) -> Found:
         """Return candidates; a quarter of the lists is looked at."""
         parameters = self._faiss.SearchParametersIVF(nprobe=max(16, self._index.nlist // 4))
         if usable is not None:
             bitmap = np.packbits(usable, bitorder="little")
             parameters.sel = self._faiss.IDSelectorBitmap(len(usable), self._faiss.swig_ptr(bitmap))
         fetch = max(200, _CANDIDATES * k)
-        return self._index.search(np.ascontiguousarray(queries), fetch, params=parameters)[1]
+        return self._index.search(np.ascontiguousarray(queries), fetch, params=parameters)[1], None
 
     def is_outgrown(self, n_rows: int, n_live: int) -> bool:
         """Return whether there are many more rows than it was trained for."""
@@ -101,9 +101,9 @@ class HnswPqBackend(HnswBackend):
         """Learn the codes."""
         self._graph.train(np.ascontiguousarray(sample))
 
-    def search(self, queries: Vectors, k: int, usable: NDArray[np.bool_] | None, share: float) -> Rows:
+    def search(self, queries: Vectors, k: int, usable: NDArray[np.bool_] | None, share: float) -> Found:
         """Return candidates, more than are wanted, since the codes rank them roughly."""
-        return super().search(queries, max(100, _CANDIDATES * k // 2), usable, share)
+        return super().search(queries, max(100, _CANDIDATES * k // 2), usable, share)[0], None
 
     def dump(self) -> Mapping[str, NDArray[Any]]:
         """Return graph and codes in FAISS's own format."""
