@@ -1,8 +1,8 @@
 """The dentate gyrus of the store: dense vectors become sparse keys in a wider space (source: the HEI-NW seed).
 
 Expansion and winner-take-all tell similar patterns apart in Marr 1971 and in the fly's olfactory system (Dasgupta,
-Stevens and Navlakha 2017, doi:10.1126/science.aam9868). Whether it does so here is measured by
-`benchmarks/pattern_separation.py`.
+Stevens and Navlakha 2017, doi:10.1126/science.aam9868). Here it does not: at equal bytes dense vectors rounded to int8
+find more (`benchmarks/pattern_separation.py`), which is why a store uses dense vectors unless it is given a keyer.
 """
 
 from __future__ import annotations

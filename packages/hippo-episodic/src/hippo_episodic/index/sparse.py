@@ -22,9 +22,10 @@ _ADDED_ROWS = 65_536  # bounds what sorting new entries by unit takes
 class SparseIndex:
     """Ranks rows by the cosine of their sparse keys with the cue's; exact, and touches only rows that share a unit.
 
-    Dense vectors are not kept here: 6 bytes a winner (a row number and a float16). The cosine of two keys is their
-    inner product, each key being of length 1 up to the rounding of float16. Cost of a search: one addition for each
-    entry in the lists of the cue's winners, about active² · rows / dim, and a pass over one number a row.
+    Dense vectors are not kept here: 6 bytes a winner (a row number and a float16), up to twice that while lists grow.
+    The cosine of two keys is their inner product, each key being of length 1 up to the rounding of float16. Cost of a
+    search: one addition for each entry in the lists of the cue's winners, about active² · rows / dim where units win
+    equally often, and a pass over one number a row.
 
     What the table held before the index was made is taken in at its first use, unless `load` has it.
 
