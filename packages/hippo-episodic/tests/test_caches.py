@@ -105,3 +105,16 @@ def test_a_closed_store_says_so(path):
     store.close()
     with pytest.raises(StoreClosedError):
         store.recall("anything")
+
+
+def test_a_cache_that_rots_while_it_is_open_is_not_given_a_new_checksum(path, index):
+    cache = path.with_name("memory.db.vectors")
+    with EpisodicStore(path, index=index) as store:
+        content = cache.read_bytes()
+        with cache.open("r+b") as file:  # in place, so that the mapping sees it
+            file.seek(len(content) - 1000)
+            file.write(bytes([content[-1000] ^ 0xFF]))
+        store.write_many(episodes(2_500, 3_600))
+    with EpisodicStore(path, index=index) as store:
+        assert store.verify() == []
+        assert len(store) == 3_550

@@ -163,6 +163,7 @@ class IndexCache:
         """Stop working and write the cache files if enough has changed. They may always be deleted."""
         self._stop_working()
         self.save()
+        self._stop_working()
 
     def save(self) -> None:
         """Write the cache files if enough has changed since they were written."""
@@ -172,6 +173,10 @@ class IndexCache:
         enough = max(_SAVE_AFTER_CHANGES, int(_SAVE_AFTER_SHARE * table.n_rows))
         try:
             if self._saved_sequence < 0 or self.sequence - self._saved_sequence >= enough:
+                if self._saved_sequence >= 0 and read_sidecar(vectors_path) is None:
+                    # It rotted while it was mapped: written again, it would get a checksum that says it is right
+                    self.rebuild()
+                    table = self.table
                 arrays = {"ids": table.ids, "alive": table.alive, "vectors": table.pieces()}
                 stamp = {"generation": self.generation, "sequence": self.sequence, "dim": self._dim}
                 write_sidecar(vectors_path, stamp, arrays)
