@@ -32,23 +32,23 @@ TORCH_FREE = {"hippo-core", *STORES}
 # command stays under 25 minutes when all of them are here.
 BUDGETS = {
     "lint": 0.25,
-    "types": 2,
+    "types": 1.5,
     "layers": 0.25,
-    "tests(hippo-core)": 1.5,
-    "tests(hippo-episodic)": 2,
-    "tests(hippo-relational)": 1.25,
-    "tests(hippo-spatial)": 1.25,
-    "tests(hippo-adapters)": 3,
-    "tests(hippo-train)": 2.5,
-    "tests(hippo-lab)": 0.75,
-    "tests(hei-nw)": 3,
+    "tests(hippo-core)": 1.75,
+    "tests(hippo-episodic)": 3,
+    "tests(hippo-relational)": 1,
+    "tests(hippo-spatial)": 1,
+    "tests(hippo-adapters)": 2.5,
+    "tests(hippo-train)": 2,
+    "tests(hippo-lab)": 0.5,
+    "tests(hei-nw)": 2.5,
     "tests(sgc-rss)": 0.75,
     "tests(smpd)": 0.75,
-    "minimums(hippo-core)": 0.75,
-    "minimums(hippo-episodic)": 1,
-    "minimums(hippo-relational)": 0.75,
+    "minimums(hippo-core)": 1,
+    "minimums(hippo-episodic)": 2,
+    "minimums(hippo-relational)": 0.5,
     "minimums(hippo-spatial)": 0.75,
-    "wheel": 1.5,
+    "wheel": 2,
     "workspace": 1,
 }
 TEST_COMMAND_MINUTES = 25
@@ -184,7 +184,10 @@ def wheel(session: nox.Session) -> None:
             shutil.copytree(ROOT / FOLDERS["hippo-episodic"] / "tests", "tests")
             shutil.copy(ROOT / "conftest.py", ".")
             shutil.copy(ROOT / "pyproject.toml", ".")  # pytest's settings
-            session.run("pytest", "--import-mode=importlib", "tests", *FEW_CRASHES, *session.posargs)
+            # Each promise once: whether it holds for the other index too is a matter of the source, not of the wheel
+            session.run(
+                "pytest", "--import-mode=importlib", "tests", "-k", "not HnswStore", *FEW_CRASHES, *session.posargs
+            )
 
 
 @nox.session(venv_backend="none")
@@ -192,6 +195,17 @@ def wheel(session: nox.Session) -> None:
 def workspace(session: nox.Session) -> None:
     """What spans packages: layers, public names, metadata, README."""
     run_in_root(session, "pytest", "tests", *session.posargs)
+
+
+@nox.session(venv_backend="uv", python=PYTHON, default=False)
+def hnswlib(session: nox.Session) -> None:
+    """The index of the extra `hnsw`, which compiles when it is installed; the other tests skip it."""
+    folder = FOLDERS["hippo-episodic"]
+    session.run_install(
+        *("uv", "pip", "install", "--editable", f"{folder}[hnsw]", "--editable", "packages/hippo-core[testing]"),
+        external=True,
+    )
+    session.run("pytest", f"{folder}/tests/test_index.py", *session.posargs)
 
 
 @nox.session(venv_backend="none", default=False)

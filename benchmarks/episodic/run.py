@@ -142,7 +142,7 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--threads", type=int, default=2, help="of every peer (default: %(default)s)")
     parser.add_argument("--queries", type=int, default=300, help="timed, with and without a filter (default: 300)")
     parser.add_argument(
-        "--query-seconds", type=float, default=30.0, help="ask fewer queries where they would take longer (default: 30)"
+        "--query-seconds", type=float, default=10.0, help="ask fewer queries where they would take longer (default: 10)"
     )
     parser.add_argument(
         "--limit", type=float, help="seconds for one peer at one size; by default 240, or 2,400 a million rows if more"
