@@ -461,7 +461,7 @@ class UntilItShows:
     [
         (Forgetful, None),
         (AnswersBeforeItDeletes, "an acknowledged delete came back|holds"),
-        (MendsTooMuch, "an acknowledged delete came back"),
+        (MendsTooMuch, "an acknowledged delete came back|an eviction is several operations"),
         (DeletesOneByOne, "a part of what one call did is there"),
         (KeepsBlobsInMemory, "an acknowledged write was lost: blob|content was changed: blob"),
         (NamesWhatItWillEvict, "an acknowledged delete came back|holds"),
