@@ -59,7 +59,7 @@ def test_small_worlds_hold_and_fit_a_short_window(suite, split, seed):
     suite=st.sampled_from(SUITES),
     seed=st.integers(0, 10**9),
     split=st.sampled_from(["test", "dev"]),
-    episodes=st.integers(100, 400),
+    episodes=st.integers(120, 400),  # a hundred of scenario C hold twenty tastes or one less, which `prove` refuses
     share=st.floats(0.01, 0.3),
 )
 def test_worlds_of_any_size_and_seed_hold(suite, seed, split, episodes, share):

@@ -6,6 +6,7 @@ much, `ReplayScheduler` what is worth training on. No language model is needed, 
 
 from hippo_episodic.calibration import Calibration, KeepCurve, calibrate, keep_curve
 from hippo_episodic.completion import Completer, HopfieldCompletion
+from hippo_episodic.contrastive import ContrastiveTraining
 from hippo_episodic.errors import CalibrationError, EncoderMismatchError, TaintedAdapterError, UnknownIndexError
 from hippo_episodic.eviction import Eviction, EvictionPlan, EvictionPolicy
 from hippo_episodic.gate import WriteGate
@@ -24,6 +25,7 @@ __all__ = [
     "Calibration",
     "CalibrationError",
     "Completer",
+    "ContrastiveTraining",
     "EncoderMismatchError",
     "EpisodicStore",
     "Eviction",
