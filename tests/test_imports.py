@@ -24,5 +24,5 @@ def test_a_memory_imports_quickly_without_torch_or_a_socket(module):
         command = [sys.executable, "-c", PROBE.format(module=module)]
         return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
-    # Processor time and the best of three, since others may be using the machine and the first run compiles.
-    assert min(seconds() for _ in range(3)) < 0.5
+    # Processor time and the best of six, since others may be using the machine and the first run compiles.
+    assert min(seconds() for _ in range(6)) < 0.5

@@ -418,7 +418,7 @@ def test_a_fault_shows_when_the_clock_jumps_back(kind, promise, tmp_path):
         getattr(contract_of(kind), promise)(tmp_path / "kit.db")
 
 
-@pytest.mark.parametrize("kind", [Resurrects, UndoesUndos, EvictsMoreThanItSays, UndoBringsBlobsBack])
+@pytest.mark.parametrize("kind", [Resurrects, UndoesUndos, EvictsMoreThanItSays])
 def test_the_state_machine_finds_the_fault_too(kind, tmp_path):
     def try_histories():
         for turn in range(5):  # one run in twenty tries no history that shows the fault
