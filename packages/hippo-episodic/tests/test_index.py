@@ -232,6 +232,15 @@ def test_an_index_says_when_it_is_outgrown():
     assert index.is_outgrown
 
 
+def test_a_quantised_index_is_outgrown_once_and_not_for_ever():
+    _, index, _, _ = filled("ivf_pq", ENOUGH_TO_TRAIN)
+    backend = index._backend
+    assert not backend.is_outgrown(50_000, 50_000)
+    assert backend.is_outgrown(100_000, 100_000)
+    backend._trained_on = 4 * backend.train_size  # as many as it is ever trained on: a new one would be no better
+    assert not backend.is_outgrown(10**7, 10**7)
+
+
 def test_an_id_that_was_removed_can_be_added_again():
     table = VectorTable(DIM, np.array([1, 2]), unit_rows(2))
     table.remove(np.array([2]))

@@ -73,6 +73,21 @@ def test_no_byte_of_it_is_left_in_any_file(tmp_path, index):
     )
 
 
+def test_a_path_with_brackets_keeps_nothing_in_its_caches(tmp_path):
+    path = tmp_path / "memory[1].db"
+    keys = np.random.default_rng(1).normal(size=(2, 384)).astype(np.float32)
+    with EpisodicStore(path) as store:
+        store.write_many([harmless(0), secret(0)], keys=keys)
+        vector = store._database.query("SELECT vector FROM episodes WHERE id = 2")[0][0]
+    assert found_in_files(tmp_path, [vector[:64]])
+    (tmp_path / "memory[1].db.vectors.partial-0a1b").write_bytes(vector)  # a crash left it
+    (tmp_path / "memory[1].db.vectors-of-mine").write_bytes(b"not ours")
+    with EpisodicStore(path) as store:
+        store.redact(source="mrs-quillon")
+        assert not found_in_files(tmp_path, [vector[:64]])
+    assert (tmp_path / "memory[1].db.vectors-of-mine").exists()
+
+
 def test_undo_cannot_bring_it_back(tmp_path):
     with EpisodicStore(tmp_path / "memory.db") as store:
         store.write_many([harmless(0), secret(0)])

@@ -134,7 +134,7 @@ class IndexCache:
     def rebuild(self) -> None:
         """Make vectors and index anew from the database."""
         self._check()
-        self._stop_working()
+        self.stop()
         self._damaged, self._unread, self._successor = False, [], None
         self._saved_sequence = self._saved_rows = -1
         with self._database.reading():
@@ -155,15 +155,11 @@ class IndexCache:
                 return
             time.sleep(0.01)
 
-    def abandon(self) -> None:
-        """Stop working, without saving."""
-        self._stop_working()
-
     def close(self) -> None:
         """Stop working and write the cache files if enough has changed. They may always be deleted."""
-        self._stop_working()
+        self.stop()
         self.save()
-        self._stop_working()
+        self.stop()
 
     def save(self) -> None:
         """Write the cache files if enough has changed since they were written."""
@@ -320,7 +316,8 @@ class IndexCache:
             while one is not None and not self._closing and one.index.absorb():
                 pass
 
-    def _stop_working(self) -> None:
+    def stop(self) -> None:
+        """Stop working, without saving."""
         self._closing = True
         if self._worker is not None:
             self._worker.join()

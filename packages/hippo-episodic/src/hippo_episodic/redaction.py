@@ -65,6 +65,7 @@ def erase_source(transaction: Transaction, ledger: ReplayLedger, *, source: str,
 def remove_cache_files(path: str) -> None:
     """Delete every cache file beside the database at `path`, half-written ones included."""
     database = Path(path)
-    for ending in ("vectors", SPARSE, *index_names()):
-        for file in database.parent.glob(f"{database.name}.{ending}*"):
+    names = {f"{database.name}.{ending}" for ending in ("vectors", SPARSE, *index_names())}
+    for file in list(database.parent.iterdir()):  # not by a pattern: the database's name may hold a bracket or a star
+        if file.name.partition(".partial-")[0] in names:
             file.unlink(missing_ok=True)

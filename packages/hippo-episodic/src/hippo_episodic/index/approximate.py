@@ -15,6 +15,8 @@ from hippo_episodic.vectors import Ids, Rows, Scores, Vectors, VectorTable, inne
 _CHUNK_ROWS = 128  # taken in at once while somebody searches, who waits for them
 _QUIET_CHUNK_ROWS = 2_048  # taken in at once while nobody does: a graph's fixed cost a call grows with its size
 _QUIET_S = 1.0
+MOST_TRAINING = 4
+"""A backend is trained on at most so many times its `train_size`."""
 _EXACT_ROWS = 20_000  # so few are scanned faster than a graph is walked around everything that is filtered out
 _EXACT_SHARE = 0.02  # below it a filtered walk would have to be so wide that a scan is cheaper
 
@@ -191,7 +193,7 @@ class ApproximateIndex:
 
     def _train(self) -> None:
         live = np.flatnonzero(self._table.alive)
-        size = min(len(live), 4 * self._backend.train_size)
+        size = min(len(live), MOST_TRAINING * self._backend.train_size)
         # Evenly spaced, not drawn: the same rows give the same index
         self._backend.train(self._table.vectors_at(live[np.linspace(0, len(live) - 1, size).astype(np.int64)]))
         self._trained = True

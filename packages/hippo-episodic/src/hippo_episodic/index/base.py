@@ -91,7 +91,7 @@ def check_index_name(name: str) -> str:
         UnknownIndexError: it is not.
     """
     if name not in _FACTORIES:
-        raise UnknownIndexError(f"No index {name!r}; there are: {', '.join(index_names())}.")
+        raise UnknownIndexError(f"No index {name!r}; there are: auto, {', '.join(index_names())}.")
     return name
 
 

@@ -98,7 +98,7 @@ class StoreBase:
             except (RuntimeError, sqlite3.Error, OSError, EncoderMismatchError):
                 # Closed already, or the disk fails, or another encoder's file by now: the truth is committed and the
                 # caches can be made anew
-                self._cache.abandon()
+                self._cache.stop()
             self._database.close()
 
     def _open_cache(self) -> IndexCache:

@@ -98,7 +98,7 @@ class Upkeep(Remembering):
         with self._database.lock:
             with self._database.transaction("reembed") as transaction:
                 replace_vectors(transaction, self._database, encoder, encoded, batch_size=batch_size)
-            self._cache.abandon()
+            self._cache.stop()
             self.encoder = encoder
             self._cache = self._open_cache()
 
