@@ -27,7 +27,7 @@ def test_all_is_sorted_and_exists(published):
 
 
 def test_every_public_name_is_described(published, build):
-    entries = re.findall(r"^- `(\w+)`: *(.*)$", build["page"](published.name), re.MULTILINE)
+    entries = re.findall(r"^- \[`(\w+)`\]\(#\w+\): *(.*)$", build["page"](published.name), re.MULTILINE)
     assert entries, "no public names"
     assert [name for name, summary in entries if not summary] == [], "no docstring"
 

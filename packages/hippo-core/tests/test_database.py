@@ -181,6 +181,46 @@ def test_history_tells_who_did_what(tmp_path):
         assert database.sequence == 4
 
 
+def test_history_has_one_line_for_each_record_an_operation_touched(tmp_path):
+    schema = (
+        "CREATE TABLE notes(id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT);\n"
+        "CREATE TABLE words(id INTEGER PRIMARY KEY AUTOINCREMENT, note INTEGER NOT NULL);"
+    )
+    columns = {"notes": "id", "words": "note"}
+    with closing(Database(tmp_path / "db", kind="notes", migrations=[schema], record_columns=columns)) as database:
+        with database.transaction("write") as transaction:
+            ids = transaction.insert("notes", [{"text": "a"}, {"text": "b"}, {"text": "c"}])
+            transaction.insert("words", [{"note": id} for id in ids for _ in range(2)])
+        with database.transaction("say again") as transaction:
+            transaction.insert("words", [{"note": 2}])
+        with database.transaction("delete") as transaction:
+            transaction.delete("words", [1, 2])
+            transaction.delete("notes", [1])
+        with database.transaction("edit") as transaction:
+            transaction.update("notes", 3, {"text": "d"})
+            transaction.delete("words", [5])
+        database.undo()
+        with database.transaction("erase") as transaction:
+            transaction.erase("words", [(3, 2), (4, 2), (7, 2)])
+            transaction.erase("notes", [(2, 2)])
+        lines = [(change.kind, change.id, change.action, change.undone) for change in database.history()]
+        assert lines == [
+            ("erase", 2, "delete", False),
+            ("undo", 3, "update", False),
+            ("edit", 3, "update", True),
+            ("delete", 1, "delete", False),
+            ("write", 3, "insert", False),
+            ("write", 1, "insert", False),
+        ]
+        assert database.history(limit=5) == database.history()[:5]
+        assert database.history(3) == [change for change in database.history() if change.id == 3]
+        assert database.history(99) == []
+        sequences = [change.sequence for change in database.history()]
+        assert sequences == sorted(sequences, reverse=True)
+        assert database.undo() == 1, "what was erased stays erased, and what came before can be taken back"
+        assert texts(database) == {1: "a", 3: "c"}
+
+
 def test_a_restore_never_sends_ids_or_sequences_back(database, tmp_path):
     add(database, "one", "two")
     database.snapshot(tmp_path / "copy")

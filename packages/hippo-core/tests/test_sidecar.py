@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hippo_core.storage import read_sidecar, write_sidecar
+from hippo_core.storage import MappedFile, read_sidecar, write_sidecar
 
 STAMP = {"generation": "abc", "sequence": 12}
 
@@ -136,3 +136,35 @@ def test_the_content_is_synced_before_the_name_is(tmp_path, monkeypatch):
     write_sidecar(file, STAMP, {"a": np.arange(3000)})
     size = file.stat().st_size
     assert steps == [("sync", size), ("rename", size)]
+
+
+def test_a_mapped_file_tells_when_it_was_written_to_where_it_lies(tmp_path, arrays):
+    path = tmp_path / "cache"
+    write_sidecar(path, STAMP, arrays)
+    mapped = MappedFile(path)
+    assert not mapped.was_touched()
+    with path.open("r+b") as file:
+        file.truncate(100)
+    assert mapped.was_touched()
+    write_sidecar(path, STAMP, arrays)
+    mapped = MappedFile(path)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 0xFF
+    path.write_bytes(content)
+    os.utime(path, (1, 1))
+    assert mapped.was_touched()
+
+
+@pytest.mark.parametrize("end", ["replaced", "deleted", "never there"])
+def test_a_mapped_file_that_lost_its_name_is_out_of_reach(tmp_path, arrays, end):
+    path = tmp_path / "cache"
+    if end != "never there":
+        write_sidecar(path, STAMP, arrays)
+    mapped = MappedFile(path)
+    if end == "replaced":
+        write_sidecar(path, STAMP, {})
+    elif end == "deleted":
+        path.unlink()
+    assert not mapped.was_touched()
+    path.write_bytes(b"another file")
+    assert not mapped.was_touched()

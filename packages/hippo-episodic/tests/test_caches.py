@@ -1,5 +1,7 @@
 """The files beside the database can vanish, rot or lag; the answers stay the same."""
 
+import os
+
 import numpy as np
 import pytest
 from hippo_core import Episode, HashingEncoder, Provenance, StoreClosedError
@@ -118,3 +120,27 @@ def test_a_cache_that_rots_while_it_is_open_is_not_given_a_new_checksum(path, in
     with EpisodicStore(path, index=index) as store:
         assert store.verify() == []
         assert len(store) == 3_550
+
+
+@pytest.mark.parametrize("harm", ["cut", "overwritten"])
+def test_a_cache_that_is_harmed_in_place_while_it_is_open_is_made_anew(path, index, harm):
+    cache, cues = path.with_name("memory.db.vectors"), [f"traveller {i}" for i in range(0, 2_500, 99)]
+    with EpisodicStore(path, index=index) as store:
+        expected = [[hit.id for hit in hits] for hits in store.recall_many(cues)]
+        if harm == "cut":
+            os.truncate(cache, 4096)  # a page of it read now would end the process
+        else:
+            cache.write_bytes(bytes(cache.stat().st_size))
+        found = [[hit.id for hit in hits] for hits in store.recall_many(cues)]
+        assert agreement(found, expected) >= (1.0 if index == "exact" else 0.95)
+        assert store.verify() == []
+    assert agreement(answers(path, index), expected) >= (1.0 if index == "exact" else 0.95)
+
+
+def test_a_cache_that_another_process_replaced_is_no_harm(path, index):
+    with EpisodicStore(path, index=index) as store:
+        with EpisodicStore(path, index=index) as other:
+            other.write_many(episodes(2_500, 4_000))
+        table = store._cache.table
+        assert store.recall("traveller 3999", k=1)[0].item.text.startswith("Traveller 3999 ")
+        assert store._cache.table is table  # followed, not read anew

@@ -83,8 +83,8 @@ def test_bad_names_and_ids_are_refused():
         for adapter in ("", "  ", None):
             with pytest.raises(InvalidInputError, match="adapter"):
                 store.ledger.record([id], adapter=adapter)
-        for ids in ([1.5], ["1"], 1):
-            with pytest.raises(InvalidInputError, match="ids"):
+        for ids in ([1.5], ["1"], None):
+            with pytest.raises(InvalidInputError, match="An id is a whole number"):
                 store.ledger.record(ids, adapter="night 1")
 
 

@@ -66,7 +66,7 @@ def test_no_byte_of_it_is_left_in_any_file(tmp_path, index):
         for id in ids:
             with pytest.raises(UnknownIdError):
                 store.get(id)
-            assert store.history(id) == []
+            assert [(change.kind, change.action) for change in store.history(id)] == [("redact", "delete")]
             assert store.get_blob(id, "kv", "model") is None
     assert not found_in_files(
         tmp_path, SECRETS + [vector[offset : offset + 64] for vector in vectors for offset in (0, 640)]
@@ -105,6 +105,10 @@ def test_what_another_source_said_too_stays_without_this_origin(tmp_path):
         redaction = store.redact(source="mrs-quillon")
         assert (redaction.episodes, redaction.origins) == (0, 1)
         assert [one.source for one in store.provenances(id)] == ["mr-brown"]
+        assert [(change.kind, change.action) for change in store.history(id)] == [
+            ("redact", "update"),
+            ("write", "insert"),
+        ]
         assert not found_in_files(tmp_path, [b"mrs-quillon", b"letter-77"])
         store.delete(id)  # its text lives on in the journal, since mr-brown said it
         store.redact(source="mrs-quillon")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import operator
+import os
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -104,6 +107,48 @@ def checked_count(count: object, *, name: str) -> int:
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
         raise InvalidInputError(f"`{name}` must be a whole number of at least 1, not {count!r}.")
     return int(count)
+
+
+def checked_ids(ids: object) -> list[int]:
+    """Return the whole numbers in `ids`, a list or array of them or a single one.
+
+    Raises:
+        InvalidInputError: something else is among them, for instance a hit instead of its id.
+    """
+    several = isinstance(ids, Iterable) and not isinstance(ids, (str, bytes)) and getattr(ids, "ndim", 1) > 0
+    found: list[int] = []
+    for id in cast("Iterable[Any]", ids if several else [ids]):
+        try:
+            found.append(operator.index(id))
+        except TypeError as exc:
+            inner = getattr(id, "id", None)
+            hint = f"; pass its id, {inner}" if isinstance(inner, int) else ""
+            raise InvalidInputError(f"An id is a whole number, not {type(id).__name__}: {_short(id)}{hint}.") from exc
+    return found
+
+
+def checked_kind(value: object, kind: type, *, name: str, hint: str) -> None:
+    """Do nothing if `value` is None or a `kind`, a class or a protocol that can be checked at run time.
+
+    Raises:
+        InvalidInputError: it is something else; `hint` says what to pass.
+    """
+    if value is not None and not isinstance(value, kind):
+        raise InvalidInputError(f"`{name}` must be {hint}, not {type(value).__name__}: {_short(value)}.")
+
+
+def checked_path(path: object, *, name: str = "path") -> str:
+    """Return `path` as a string if it names a file.
+
+    Raises:
+        InvalidInputError: it is no path, or an empty one, for which SQLite would open a file that is gone afterwards.
+    """
+    plain: Any = os.fspath(cast("Any", path)) if isinstance(path, (str, os.PathLike)) else None
+    if not isinstance(plain, str):
+        raise InvalidInputError(f"`{name}` must be a str or a Path, not {type(path).__name__}: {_short(path)}.")
+    if not plain.strip() or "\0" in plain:
+        raise InvalidInputError(f'`{name}` is {plain!r}, which names no file; give one, or ":memory:".')
+    return plain
 
 
 def checked_vector(vector: ArrayLike, *, dim: int, name: str = "vector") -> NDArray[np.float32]:

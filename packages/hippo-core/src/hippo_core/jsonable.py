@@ -87,10 +87,9 @@ def from_jsonable(kind: type[R], data: object) -> R:
             parts[name] = build(part)
         except (TypeError, ValueError, KeyError) as exc:
             raise InvalidInputError(f"{record.__name__}.{name}: {exc}") from exc
-    try:
-        return record(**parts)
-    except TypeError as exc:
-        raise InvalidInputError(f"{record.__name__} cannot be built from {sorted(parts)}: {exc}.") from exc
+    if lacking := [repr(field.name) for field in _fields_of(record) if field.name not in parts and _is_needed(field)]:
+        raise InvalidInputError(f"{record.__name__} lacks {' and '.join(lacking)}.")
+    return record(**parts)
 
 
 @cache
@@ -153,6 +152,10 @@ def _plain(kind: Any, data: Any) -> Any:
         names = " or ".join(each.__name__ for each in kinds)
         raise InvalidInputError(f"expected {names}, not {type(data).__name__}: {data!r:.80}.")
     return data
+
+
+def _is_needed(field: Field[Any]) -> bool:
+    return field.init and field.default is MISSING and field.default_factory is MISSING
 
 
 def _is_default(field: Field[Any], value: object) -> bool:

@@ -161,7 +161,9 @@ def _parsed(line: bytes) -> Any:
     except UnicodeDecodeError as exc:
         raise InvalidInputError(f"it is not UTF-8 at byte {exc.start + 1}{ending}") from exc
     except json.JSONDecodeError as exc:
-        raise InvalidInputError(f"it is not JSON: {exc.msg} at character {exc.pos + 1}{ending}") from exc
+        raise InvalidInputError(
+            f"it is not JSON: {exc.msg.removesuffix(' at')} at character {exc.pos + 1}{ending}"
+        ) from exc
     except RecursionError as exc:
         raise InvalidInputError("its JSON is nested too deeply") from exc
 

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hippo_core.checks import checked_number, checked_text
+from hippo_core.checks import checked_kind, checked_number, checked_text
 from hippo_core.errors import InvalidInputError
 from hippo_core.provenance import Provenance
 
@@ -113,6 +113,8 @@ class Episode:
                 f"`provenance` must be a Provenance, not {type(self.provenance).__name__}; "
                 'every memory says where it came from: Provenance(source="…").'
             )
+        checked_kind(self.slots, EntitySlots, name="slots", hint='EntitySlots(who="…", …)')
+        checked_kind(self.salience, Salience, name="salience", hint="a Salience")
         if self.session is not None:
             checked_text(self.session, name="session")
         if self.sketch is not None:

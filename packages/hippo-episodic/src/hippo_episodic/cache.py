@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from hippo_core import Database, Progress
-from hippo_core.storage import read_sidecar, write_sidecar
+from hippo_core.storage import MappedFile, read_sidecar, write_sidecar
 
 from hippo_episodic.index import VectorIndex, make_index
 from hippo_episodic.vectors import Ids, Vectors, VectorTable
@@ -73,6 +73,7 @@ class IndexCache:
         self._factory = factory
         self._saved_sequence = self._saved_rows = -1
         self._damaged = False
+        self._mapped: MappedFile | None = None
         self._closing = False
         self._worker: threading.Thread | None = None
         self._unread: list[Path] = []
@@ -111,7 +112,8 @@ class IndexCache:
     def catch_up(self) -> None:
         """Take in what was committed since; call inside `Database.reading` or a transaction."""
         generation, sequence = self._database.state()
-        if self._damaged or generation != self.generation:
+        touched = self._mapped is not None and self._mapped.was_touched()
+        if touched or self._damaged or generation != self.generation:
             self.rebuild()
             return
         if sequence != self.sequence:
@@ -120,8 +122,8 @@ class IndexCache:
                 "WHERE sequence > ? AND in_table = 'episodes' AND action IN ('insert', 'delete')",
                 (self.sequence,),
             )
-            touched = np.array(sorted(int(row[0]) for row in rows), dtype=np.int64)
-            self._apply(touched, *self._read(touched))
+            changed = np.array(sorted(int(row[0]) for row in rows), dtype=np.int64)
+            self._apply(changed, *self._read(changed))
             self.sequence = sequence
         self._improve()
 
@@ -135,7 +137,7 @@ class IndexCache:
         """Make vectors and index anew from the database."""
         self._check()
         self.stop()
-        self._damaged, self._unread, self._successor = False, [], None
+        self._damaged, self._mapped, self._unread, self._successor = False, None, [], None
         self._saved_sequence = self._saved_rows = -1
         with self._database.reading():
             self.generation, self.sequence = self._database.state()
@@ -195,9 +197,11 @@ class IndexCache:
         vectors_path = self.vectors_path
         if vectors_path is None:
             return
+        mapped = MappedFile(vectors_path)
         loaded = read_sidecar(vectors_path, check_bytes_up_to=_CHECKED_BYTES)
         if loaded is None or not self._fits(loaded[0]):
             return
+        self._mapped = mapped
         stamp, arrays = loaded
         self._serving = self._served(VectorTable(self._dim, arrays["ids"], arrays["vectors"], arrays["alive"]))
         self.generation, self.sequence = str(stamp["generation"]), int(stamp["sequence"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from hippo_core import InvalidInputError
@@ -23,6 +23,7 @@ Patterns = Rows | Sequence[Rows]
 _SETTLED = 1e-6  # a state that moved less than this is a fixed point as far as float32 can tell
 
 
+@runtime_checkable
 class Completer(Protocol):
     """Turns cues into the states by which their candidates are ranked anew."""
 

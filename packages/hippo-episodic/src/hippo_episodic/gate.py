@@ -67,7 +67,7 @@ class WriteGate:
             raise InvalidInputError(f"`gate.surprise_scale` must be above 0, not {self.surprise_scale!r}.")
 
     @classmethod
-    def diary(cls, scores: ArrayLike | None = None) -> Self:
+    def diary(cls, scores: ArrayLike | None = None, *, tolerance: float = 0.1) -> Self:
         """Return the gate that keeps about 40 % of the turns of a conversation.
 
         The default τ was chosen on one LoCoMo conversation, where it keeps 40 % with the surprise of SmolLM2-135M and
@@ -77,17 +77,20 @@ class WriteGate:
         Args:
             scores: S of turns like those to come (`Receipt.score`, of this gate with τ = −1), shape (turns,); τ is
                 then set to keep 40 % of them.
+            tolerance: how far from 40 % that may be, as a share of it; 0.1 is 36 to 44 %.
 
         Raises:
-            CalibrationError: no τ keeps 36 to 44 % of these scores.
+            CalibrationError: no τ keeps so many of these scores.
         """
         gate = cls(surprise_scale=_NATS, threshold=1.5)
         if scores is None:
             return gate
-        return replace(gate, threshold=calibrate(scores, target_rate=DIARY_RATE).threshold)
+        return replace(gate, threshold=calibrate(scores, target_rate=DIARY_RATE, tolerance=tolerance).threshold)
 
     @classmethod
-    def sparse(cls, scores: ArrayLike | None = None, *, tokens: ArrayLike | None = None) -> Self:
+    def sparse(
+        cls, scores: ArrayLike | None = None, *, tokens: ArrayLike | None = None, tolerance: float = 0.1
+    ) -> Self:
         """Return the gate that makes one to five writes in 1,000 tokens.
 
         The default τ was chosen on the same conversation as that of `diary`: 2.2 writes with surprise, 3.8 with
@@ -96,9 +99,10 @@ class WriteGate:
         Args:
             scores: S of turns like those to come, as for `diary`; τ is then set to three writes in 1,000 tokens.
             tokens: the length of each of these turns in tokens, shape (turns,); needed with `scores`.
+            tolerance: how far from three that may be, as a share of it; 0.1 is 2.7 to 3.3.
 
         Raises:
-            CalibrationError: no τ makes 2.7 to 3.3 writes in 1,000 tokens.
+            CalibrationError: no τ makes so many of these scores.
             InvalidInputError: scores without tokens, or the other way round.
         """
         gate = cls(surprise_scale=_NATS, threshold=3.0)
@@ -106,7 +110,9 @@ class WriteGate:
             raise InvalidInputError("`scores` and `tokens` go together: a rate per token needs both.")
         if scores is None:
             return gate
-        found = calibrate(scores, tokens=tokens, target_per_1000_tokens=SPARSE_WRITES_PER_1000_TOKENS)
+        found = calibrate(
+            scores, tokens=tokens, target_per_1000_tokens=SPARSE_WRITES_PER_1000_TOKENS, tolerance=tolerance
+        )
         return replace(gate, threshold=found.threshold)
 
     def score(

@@ -32,7 +32,8 @@ class Inventory:
     ids: Ids
     bytes: NDArray[np.int64]
     """What is stored for it: text, slots, salience, vector and sketch, and every provenance. Not counted are what can
-    be made anew (indexes, cache files) and the journal, which eviction makes longer."""
+    be made anew (indexes, cache files, a model's blobs: no memory should go to make room for a cache) and the journal,
+    which eviction makes longer."""
     scores: Floats
     """The gate's S; 0 where no gate decided."""
     pinned: NDArray[np.bool_]

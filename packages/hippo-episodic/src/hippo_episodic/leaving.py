@@ -32,7 +32,7 @@ def set_pins(transaction: Transaction, ids: Sequence[int], *, pin: bool) -> int:
             holds.
     """
     changed = 0
-    for id in dict.fromkeys(int(id) for id in ids):
+    for id in dict.fromkeys(ids):
         row = (
             transaction.connection.execute("SELECT salience FROM episodes WHERE id = ?", (id,)).fetchone()
             if 0 < id < 2**63  # SQLite counts no further

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hippo_core import Clock, Database, InvalidInputError, Transaction, UnknownIdError, utc_now
-from hippo_core.checks import checked_text
+from hippo_core.checks import checked_ids, checked_text
 
 from hippo_episodic.errors import TaintedAdapterError
 
@@ -79,7 +78,7 @@ class ReplayLedger:
 
     # What was taught
 
-    def record(self, ids: Sequence[int], *, adapter: str) -> None:
+    def record(self, ids: int | Sequence[int], *, adapter: str) -> None:
         """Note that these episodes were replayed to `adapter`, in one durable transaction. An id may repeat.
 
         Deleted episodes are accepted: a batch in the trainer's hands outlives them.
@@ -90,7 +89,7 @@ class ReplayLedger:
         """
         self._append(ids, adapter, known=None)
 
-    def mark_known(self, ids: Sequence[int], adapter: str, *, known: bool = True) -> None:
+    def mark_known(self, ids: int | Sequence[int], adapter: str, *, known: bool = True) -> None:
         """Note that the weights of `adapter` answer these episodes without the store, or (`known=False`) no longer do.
 
         The latest mark counts. Replay hands known episodes out last; they are never deleted for it.
@@ -139,12 +138,12 @@ class ReplayLedger:
             for row in rows
         )
 
-    def adapters_that_learnt(self, ids: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    def adapters_that_learnt(self, ids: int | Sequence[int]) -> dict[str, tuple[int, ...]]:
         """Return each adapter that learnt any of `ids`, itself or through its ancestors, with those it learnt.
 
         Names and ids ascend. Cost: the entries of these episodes.
         """
-        return self._learners("SELECT value FROM json_each(:ids)", {"ids": json.dumps(_whole(ids))})
+        return self._learners("SELECT value FROM json_each(:ids)", {"ids": json.dumps(checked_ids(ids))})
 
     def tally(self, adapter: str | None = None, *, until: int | None = None) -> Tally:
         """Return how often each episode was replayed, and which are known.
@@ -183,7 +182,7 @@ class ReplayLedger:
 
     # What was to be forgotten
 
-    def taint(self, ids: Sequence[int], *, transaction: Transaction | None = None) -> dict[str, tuple[int, ...]]:
+    def taint(self, ids: int | Sequence[int], *, transaction: Transaction | None = None) -> dict[str, tuple[int, ...]]:
         """Note that these episodes were redacted, and return the adapters that learnt them with what they learnt.
 
         Those adapters are not clean from now on, nor any that is recorded to have learnt these episodes later. There
@@ -196,7 +195,7 @@ class ReplayLedger:
         if transaction is None:
             with self._database.transaction("replay ledger") as own:
                 return self.taint(ids, transaction=own)
-        wanted = _whole(ids)
+        wanted = checked_ids(ids)
         moment = self._clock().timestamp()
         transaction.connection.executemany(
             "INSERT INTO replay_redactions(episode, moment) VALUES (?, ?)", [(id, moment) for id in wanted]
@@ -235,9 +234,9 @@ class ReplayLedger:
 
     # Inside
 
-    def _append(self, ids: Sequence[int], adapter: str, *, known: int | None) -> None:
+    def _append(self, ids: int | Sequence[int], adapter: str, *, known: int | None) -> None:
         checked_text(adapter, name="adapter")
-        wanted = _whole(ids)
+        wanted = checked_ids(ids)
         with self._database.transaction("replay ledger") as transaction:
             row = transaction.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'episodes'").fetchone()
             end = 0 if row is None else int(row[0])
@@ -279,10 +278,3 @@ class ReplayLedger:
         for row in self._database.query(_DESCENDANTS.format(episodes=episodes), parameters):
             learners.setdefault(str(row["adapter"]), []).append(int(row["episode"]))
         return {adapter: tuple(ids) for adapter, ids in learners.items()}
-
-
-def _whole(ids: Sequence[int]) -> list[int]:
-    try:
-        return [operator.index(id) for id in ids]
-    except TypeError as exc:
-        raise InvalidInputError(f"`ids` must be a sequence of whole numbers, not {ids!r:.60}.") from exc

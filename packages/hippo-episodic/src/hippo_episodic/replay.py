@@ -144,7 +144,10 @@ class ReplayScheduler:
         Raises:
             InvalidInputError: not such a mapping, or one of another store or from before a restore.
         """
-        parsed = from_jsonable(ReplayState, state)
+        try:
+            parsed = from_jsonable(ReplayState, state)
+        except InvalidInputError as exc:
+            raise InvalidInputError(f"This is not what `ReplayScheduler.state` returned: {exc}") from exc
         checked_count(parsed.batch_size, name="batch_size")
         if len(parsed.reached) not in (0, 3):
             raise InvalidInputError(f"`reached` has {len(parsed.reached)} numbers instead of 3; begin a new epoch.")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from hippo_core import Database, InvalidInputError, Vector
-from hippo_core.checks import checked_text, checked_time
+from hippo_core.checks import checked_kind, checked_text, checked_time
 from hippo_core.records import SLOT_NAMES
 
 from hippo_episodic.completion import Completer
@@ -51,6 +51,7 @@ class RecallFilter:
             checked_text(self.session, name="session")
         if self.as_of is not None:
             checked_time(self.as_of, name="as_of")
+        checked_kind(self.where, Mapping, name="where", hint='a mapping such as {"who": "Carol"}')
         for name, value in (self.where or {}).items():
             checked_text(name, name="where's key")
             checked_text(value, name=f"where[{name!r}]")

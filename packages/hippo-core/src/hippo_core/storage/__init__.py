@@ -2,6 +2,6 @@
 
 from hippo_core.storage.database import Database, Transaction
 from hippo_core.storage.journal import Change
-from hippo_core.storage.sidecar import read_sidecar, write_sidecar
+from hippo_core.storage.sidecar import MappedFile, read_sidecar, write_sidecar
 
-__all__ = ["Change", "Database", "Transaction", "read_sidecar", "write_sidecar"]
+__all__ = ["Change", "Database", "MappedFile", "Transaction", "read_sidecar", "write_sidecar"]

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hippo_core.checks import checked_count
+from hippo_core.checks import checked_count, checked_ids, checked_path
 from hippo_core.errors import InvalidInputError, NotADatabaseError, StorageError, StoreClosedError
 from hippo_core.provenance import Clock, utc_now
 from hippo_core.storage import journal
@@ -48,6 +48,7 @@ class Database:
         timeout_s: how long to wait for another writer, in seconds.
 
     Raises:
+        InvalidInputError: `path` is no path, or an empty one.
         NotADatabaseError: the file holds something else.
         NewerSchemaError: a newer version of the package wrote it.
         StorageError: it cannot be opened or written.
@@ -65,7 +66,7 @@ class Database:
     ) -> None:
         if not migrations:
             raise InvalidInputError("`migrations` is empty; a store has at least the script that makes its tables.")
-        self.path = str(path)
+        self.path = checked_path(path)
         self.kind = kind
         self.lock = threading.RLock()
         self._migrations = [JOURNAL_SCHEMA + migrations[0], *migrations[1:]]
@@ -191,9 +192,16 @@ class Database:
             return len(operations)
 
     def history(self, id: int | None = None, *, limit: int = 100) -> list[Change]:
-        """Return the latest changes, newest first, of one record or of all."""
-        with self.lock, explained(self.path):
-            return journal.read_history(self.connection, id, limit)
+        """Return the latest changes, newest first, of one record or of all: one for each record an operation touched.
+
+        Raises:
+            InvalidInputError: `limit` is not a whole number of at least 1, or `id` no whole number.
+        """
+        limit = checked_count(limit, name="limit")
+        records = None if id is None else checked_ids(id)
+        with self.reading():
+            main_tables = [table for table, column in self._record_columns.items() if column == "id"]
+            return journal.read_history(self.connection, records, limit, main_tables=main_tables)
 
     def prune_history(self, keep: int) -> int:
         """Drop the row images of all but the latest `keep` operations; return how many can no longer be undone.
@@ -372,7 +380,8 @@ class Transaction:
     def erase(self, table: str, rows: Iterable[tuple[int, int]]) -> int:
         """Delete rows without keeping an image, and take what the journal says of them out of it; return how many.
 
-        What this leaves in free pages goes with `Database.scrub`.
+        What this leaves in free pages goes with `Database.scrub`. What the history said of a row gives way to one line:
+        this operation deleted it, for good.
 
         Args:
             table: a journaled table.
@@ -380,11 +389,16 @@ class Transaction:
         """
         self.connection.execute("PRAGMA secure_delete = ON")
         erased = 0
+        entries: list[tuple[int, int, str, str | None]] = []
         for id, record in rows:
             erased += self.connection.execute(f"DELETE FROM {table} WHERE id = ?", (id,)).rowcount
             self.connection.execute(
                 "DELETE FROM changes WHERE record = ? AND in_table = ? AND row_id = ?", (record, table, id)
             )
+            entries.append((id, record, "delete", None))
+        if entries:
+            self._log(table, entries)
+            self.connection.execute("UPDATE operations SET sealed = 1 WHERE id = ?", (self.open_operation(),))
         return erased
 
     def defer_foreign_keys(self) -> None:

@@ -38,10 +38,10 @@ Action = Literal["insert", "update", "delete"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One line of a store's history."""
+    """One line of a store's history: what one operation did to one record."""
 
     sequence: int
-    """Position in the journal; grows by every change, across processes."""
+    """Position of its last part in the journal; grows by every change, across processes."""
     operation: int
     """The call that made it; one `write_many` is one operation."""
     kind: str
@@ -51,7 +51,7 @@ class Change:
     id: int
     """The record it touched."""
     action: Action
-    """What it did to the record, or to a part of it."""
+    """What it did to the record: made it, took it away, or changed it or a part of it."""
     undone: bool
     """Whether a later undo took it back."""
 
@@ -101,24 +101,47 @@ def seal(connection: sqlite3.Connection, *, keep: int) -> int:
     return sealed
 
 
-def read_history(connection: sqlite3.Connection, record: int | None, limit: int) -> list[Change]:
-    """Return the latest changes, newest first, of one record or of all."""
-    rows = connection.execute(
-        "SELECT sequence, operation, operations.kind, operations.time, record, action, undone_by "
-        "FROM changes JOIN operations ON operations.id = changes.operation "
-        + ("WHERE record = :record " if record is not None else "")
-        + "ORDER BY sequence DESC LIMIT :limit",
-        {"record": record, "limit": limit},
+def read_history(
+    connection: sqlite3.Connection, records: Sequence[int] | None, limit: int, *, main_tables: Sequence[str]
+) -> list[Change]:
+    """Return the latest changes, newest first, of some records or of all; one for each record an operation touched.
+
+    Args:
+        connection: one that sees an unchanging state.
+        records: their ids; None is all.
+        limit: how many changes.
+        main_tables: those whose rows are the records; a change of any other table's row updates its record.
+    """
+    values = {"limit": limit, "records": json.dumps(records), "main": json.dumps(main_tables)}
+    within = "" if records is None else "AND record IN (SELECT value FROM json_each(:records)) "
+    operations = connection.execute(
+        "SELECT id, kind, time, undone_by FROM operations "
+        f"WHERE EXISTS (SELECT 1 FROM changes WHERE operation = operations.id {within}) ORDER BY id DESC LIMIT :limit",
+        values,
     )
-    return [
-        Change(
-            sequence=row["sequence"],
-            operation=row["operation"],
-            kind=row["kind"],
-            time=datetime.fromisoformat(row["time"]).astimezone(UTC),
-            id=row["record"],
-            action=row["action"],
-            undone=row["undone_by"] is not None,
+    found: list[Change] = []
+    for operation in operations:
+        rows = connection.execute(
+            "SELECT touched.sequence, touched.record, decisive.action FROM ("
+            "  SELECT record, max(sequence) AS sequence, max(CASE WHEN action != 'update' "
+            "    AND in_table IN (SELECT value FROM json_each(:main)) THEN sequence END) AS decisive "
+            f"  FROM changes WHERE operation = :operation {within} GROUP BY record"
+            ") AS touched LEFT JOIN changes AS decisive ON decisive.sequence = touched.decisive "
+            "ORDER BY touched.sequence DESC LIMIT :limit",
+            {**values, "operation": operation["id"], "limit": limit - len(found)},
         )
-        for row in rows
-    ]
+        found += [
+            Change(
+                sequence=row["sequence"],
+                operation=operation["id"],
+                kind=operation["kind"],
+                time=datetime.fromisoformat(operation["time"]).astimezone(UTC),
+                id=row["record"],
+                action=row["action"] or "update",
+                undone=operation["undone_by"] is not None,
+            )
+            for row in rows
+        ]
+        if len(found) >= limit:
+            break
+    return found

@@ -108,6 +108,38 @@ def read_sidecar(
         return None
 
 
+class MappedFile:
+    """Tells whether a file that is mapped was written to, or cut, where it lies.
+
+    `write_sidecar` never does that, it replaces the file: what is mapped then lives on without a name. A mapping whose
+    file shrinks ends the process when a page beyond the end is read, so ask before reading.
+
+    Args:
+        path: the file, just mapped.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._seen = self._look()
+
+    def was_touched(self) -> bool:
+        """Return whether the file is no longer what was mapped. Cost: one system call."""
+        if self._seen is None:
+            return False
+        seen = self._look()
+        if seen is None or seen[0] != self._seen[0]:
+            self._seen = None  # replaced or deleted: nobody can reach what is mapped by its name any more
+            return False
+        return seen != self._seen
+
+    def _look(self) -> tuple[tuple[int, int], int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return (status.st_dev, status.st_ino), status.st_size, status.st_mtime_ns
+
+
 def _pieces(name: str, array: NDArray[Any] | Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
     pieces = [array] if isinstance(array, np.ndarray) else list(array)
     for piece in pieces:

@@ -31,6 +31,7 @@ class EpisodicStore(Upkeep, Replaying):
         clock: the present, for provenance given as a word and for the history.
 
     Raises:
+        InvalidInputError: an argument is of the wrong kind or out of range; names it.
         EncoderMismatchError: the file's vectors were made by another encoder.
         UnknownIndexError: no index of that name.
         NotADatabaseError: the file holds something else.

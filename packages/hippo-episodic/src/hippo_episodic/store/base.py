@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from hippo_core import Clock, Database, Encoder, EventLog, HashingEncoder, InvalidInputError, utc_now
+from hippo_core.checks import checked_kind
 
 from hippo_episodic.access import AccessLog
 from hippo_episodic.cache import AUTO, SPARSE, IndexCache
@@ -43,6 +44,13 @@ class StoreBase:
         events: EventLog | None = None,
         clock: Clock = utc_now,
     ) -> None:
+        checked_kind(encoder, Encoder, name="encoder", hint="an Encoder, with name, dim and encode(texts)")
+        checked_kind(gate, WriteGate, name="gate", hint="a WriteGate, for instance WriteGate.diary()")
+        checked_kind(keyer, SparseKeyer, name="keyer", hint="a SparseKeyer")
+        checked_kind(completion, Completer, name="completion", hint="a Completer, for instance HopfieldCompletion()")
+        checked_kind(eviction, EvictionPolicy, name="eviction", hint="an EvictionPolicy")
+        checked_kind(replay, ReplayConfig, name="replay", hint="a ReplayConfig")
+        checked_kind(events, EventLog, name="events", hint="an EventLog")
         self.encoder: Encoder = HashingEncoder() if encoder is None else encoder
         self.gate = gate
         self.completion = completion

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from hippo_core import InvalidInputError, StorageError
-from hippo_core.checks import checked_text
+from hippo_core.checks import checked_ids, checked_kind, checked_text
 
 from hippo_episodic.eviction import EvictionPlan, EvictionPolicy
 from hippo_episodic.leaving import delete_episodes, set_pins
@@ -19,8 +18,12 @@ class Forgetting(StoreBase):
     """The verbs that take memories away."""
 
     def delete(self, ids: int | Sequence[int]) -> int:
-        """Delete episodes and return how many there were; ids that are not held are passed over."""
-        wanted = [int(id) for id in np.atleast_1d(np.asarray(ids)).tolist() if may_be_held(id)]
+        """Delete episodes and return how many there were; ids that are not held are passed over.
+
+        Raises:
+            InvalidInputError: something among them is no whole number. Nothing was deleted.
+        """
+        wanted = [id for id in checked_ids(ids) if may_be_held(id)]
         with self._accesses.transaction(self._database, "delete") as transaction:
             return delete_episodes(transaction, wanted)
 
@@ -52,11 +55,11 @@ class Forgetting(StoreBase):
     def redact(self, *, source: str, doc_id: str | None = None) -> Redaction:
         """Erase what `source` said, so that no byte of it is left in any file of the store. It cannot be undone.
 
-        Text, slots, key, index entries, journal, history and blobs go, those of episodes that were deleted before
-        included; the file is rewritten without free pages, the write-ahead log emptied, the caches made anew. An
-        episode that another source said too stays, without this origin. Snapshots and exports elsewhere are not
-        reached, nor what a file system or a drive keeps of overwritten blocks. Calling it again is harmless, and
-        finishes what another process had held up.
+        Text, slots, key, index entries, journal and blobs go, those of episodes that were deleted before included; the
+        file is rewritten without free pages, the write-ahead log emptied, the caches made anew. The history keeps the
+        ids and that they were redacted. An episode that another source said too stays, without this origin. Snapshots
+        and exports elsewhere are not reached, nor what a file system or a drive keeps of overwritten blocks. Calling it
+        again is harmless, and finishes what another process had held up.
 
         Weights cannot be redacted: the adapters that learnt an erased episode, by the `ledger`, are named and are not
         clean from then on.
@@ -96,6 +99,7 @@ class Forgetting(StoreBase):
             InvalidInputError: neither a policy nor one of the store's own.
             StorageError: the disk is full or the file locked for too long. Nothing went.
         """
+        checked_kind(policy, EvictionPolicy, name="policy", hint="an EvictionPolicy")
         chosen = self.eviction if policy is None else policy
         if chosen is None:
             raise InvalidInputError("this store has no eviction policy; pass one: evict(EvictionPolicy(…)).")
@@ -107,8 +111,9 @@ class Forgetting(StoreBase):
         Raises:
             UnknownIdError: the store does not hold one of them. Nothing was changed.
         """
+        wanted = checked_ids(ids)
         with self._accesses.transaction(self._database, "pin") as transaction:
-            return set_pins(transaction, np.atleast_1d(np.asarray(ids)).tolist(), pin=True)
+            return set_pins(transaction, wanted, pin=True)
 
     def unpin(self, ids: int | Sequence[int]) -> int:
         """Let episodes be evicted again; return how many were pinned.
@@ -116,8 +121,9 @@ class Forgetting(StoreBase):
         Raises:
             UnknownIdError: the store does not hold one of them. Nothing was changed.
         """
+        wanted = checked_ids(ids)
         with self._accesses.transaction(self._database, "unpin") as transaction:
-            return set_pins(transaction, np.atleast_1d(np.asarray(ids)).tolist(), pin=False)
+            return set_pins(transaction, wanted, pin=False)
 
     # Inside
 
@@ -154,5 +160,9 @@ class Forgetting(StoreBase):
 
 
 def may_be_held(id: int) -> bool:
-    """Return whether SQLite can count that far: a larger id was never given out."""
-    return 0 < id < 2**63
+    """Return whether SQLite can count that far: a larger id was never given out.
+
+    Raises:
+        InvalidInputError: it is no whole number.
+    """
+    return 0 < checked_ids(id)[0] < 2**63

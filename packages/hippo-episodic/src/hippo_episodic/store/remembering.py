@@ -18,7 +18,7 @@ from hippo_core import (
     Salience,
     UnknownIdError,
 )
-from hippo_core.checks import checked_k, checked_text, checked_vector, checked_vectors
+from hippo_core.checks import checked_k, checked_kind, checked_text, checked_vector, checked_vectors
 from numpy.typing import ArrayLike, NDArray
 
 from hippo_episodic.gate import WriteGate
@@ -44,6 +44,8 @@ class Remembering(Forgetting):
         session: str | None = None,
     ) -> Receipt:
         """Write one experience, if the gate finds it worth it.
+
+        What is given beside an episode replaces what the episode says itself; `reward` and `pin` add to it.
 
         Args:
             item: an episode, or its text (then `provenance` is needed).
@@ -242,6 +244,7 @@ class Remembering(Forgetting):
     def _episode(self, item: Episode | str, provenance: Provenance | str | None) -> Episode:
         if isinstance(provenance, str):
             provenance = Provenance(source=provenance, time=self._clock())
+        checked_kind(provenance, Provenance, name="provenance", hint="a Provenance or the name of a source")
         if isinstance(item, Episode):
             return item if provenance is None else replace(item, provenance=provenance)
         checked_text(item)
@@ -260,6 +263,11 @@ class Remembering(Forgetting):
         return checked_vectors(keys, dim=self.encoder.dim, name="keys")
 
     def _cue_vectors(self, cues: Sequence[Cue]) -> list[NDArray[np.float32]]:
+        if isinstance(cues, str):  # a sequence of letters
+            raise InvalidInputError(f"`cues` must be a list of cues, not the text {cues!r:.60}; use recall for one.")
+        for cue in cues:
+            if cue is None or isinstance(cue, (int, float)):  # pyright: ignore[reportUnnecessaryComparison]
+                raise InvalidInputError(f"A cue is a text, or a vector of shape ({self.encoder.dim},), not {cue!r}.")
         texts = [checked_text(cue, name="cue") for cue in cues if isinstance(cue, str)]
         encoded = iter(self.encoder.encode(texts) if texts else ())
         return [

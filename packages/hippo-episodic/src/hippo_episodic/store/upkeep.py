@@ -20,12 +20,17 @@ class Upkeep(Remembering):
     def undo(self, count: int = 1) -> int:
         """Take back the latest `count` operations that still stand, other processes' included; return how many.
 
-        One call of `write_many`, `delete`, … is one operation. An undo and a restore cannot be undone.
+        One call of `write_many`, `delete`, … is one operation. An undo, a restore and a redaction cannot be undone:
+        what came before them is taken back in their place. `history` shows what stands.
         """
         return self._database.undo(count)
 
     def history(self, id: int | None = None, *, limit: int = 100) -> list[Change]:
-        """Return the latest changes, newest first, of one episode or of all."""
+        """Return the latest changes, newest first, of one episode or of all: a line for each episode a call touched.
+
+        Raises:
+            InvalidInputError: `limit` is not a whole number of at least 1, or `id` no whole number.
+        """
         return self._database.history(id, limit=limit)
 
     def snapshot(self, path: str | Path) -> None:
