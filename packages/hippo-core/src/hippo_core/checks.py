@@ -35,7 +35,8 @@ def checked_text(text: object, *, name: str = "text") -> str:
             "split it into passages and write each one."
         )
     try:
-        text.encode("utf-8")
+        if not text.isascii():  # which costs nothing to ask
+            text.encode("utf-8")
     except UnicodeEncodeError as exc:
         raise InvalidInputError(
             f"`{name}` is not valid Unicode: {text[exc.start]!r} at character {exc.start} cannot be stored as UTF-8; "
@@ -78,6 +79,8 @@ def checked_number(value: object, *, name: str) -> float:
     Raises:
         InvalidInputError: it is not a real number, or NaN or infinite.
     """
+    if type(value) is float and math.isfinite(value):
+        return value  # nearly always; records are made by the thousand
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise InvalidInputError(f"`{name}` must be a number, not {type(value).__name__}: {_short(value)}.")
     try:

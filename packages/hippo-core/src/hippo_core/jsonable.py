@@ -21,6 +21,8 @@ from hippo_core.errors import InvalidInputError
 R = TypeVar("R")
 Build = Callable[[Any], Any]
 
+_PLAIN = frozenset((str, bool, int, float))
+
 
 def to_jsonable(value: object) -> Any:
     """Return `value` as plain JSON types.
@@ -55,7 +57,7 @@ def to_jsonable(value: object) -> Any:
         return [to_jsonable(part) for part in cast("list[Any]", value)]
     if is_dataclass(value) and not isinstance(value, type):
         return {
-            field.name: to_jsonable(part)
+            field.name: part if type(part) in _PLAIN else to_jsonable(part)  # most are, and a call costs more
             for field in _fields_of(type(value))
             if not _is_default(field, part := getattr(value, field.name))
         }

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Self
 
@@ -24,6 +25,7 @@ NEW_WORDS = 6
 """New words that make a novelty of 1: about what the turn of a conversation brings."""
 
 _MOST_WORDS = 20_000  # words kept after they fell out of the window, before they are swept out
+_NEVER = -WINDOW  # before every window, since the clock starts at 0
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -45,22 +47,32 @@ class RecentWords:
     """
 
     def __init__(self) -> None:
-        self._generation = ""
+        self._state = ("", -1)
         self._held: dict[int, frozenset[str]] = {}
         # When each word was said last, on a clock that ticks once a memory: cheaper to keep than counts
         self._last: dict[str, int] = {}
+        self._before: Mapping[str, int] = {}  # what the original of a fork holds
         self._now = 0
 
-    def catch_up(self, database: Database) -> None:
+    def catch_up(self, database: Database, state: tuple[str, int]) -> None:
         """Mirror the newest `WINDOW` live memories; call inside a transaction or `Database.reading`.
 
-        Cost: one look at their ids, and one reading of each text that was not known.
+        Cost: nothing where nobody else wrote; else one look at their ids, and one reading of each unknown text.
+
+        Args:
+            database: the truth.
+            state: what `Database.state` says now.
         """
-        generation = database.generation
-        if generation != self._generation:
-            self._generation, self._held = generation, {}
+        if state == self._state:
+            return
+        if state[0] != self._state[0]:
+            self._held, self._last, self._now = {}, {}, 0
+        self._state = state
+        # Every live episode was said at least once, and that index is a hundredth of the table it spares
         row = database.query(
-            "SELECT group_concat(id) FROM (SELECT id FROM episodes ORDER BY id DESC LIMIT ?)", (WINDOW,)
+            "SELECT group_concat(episode) FROM "
+            "(SELECT DISTINCT episode FROM occurrences ORDER BY episode DESC LIMIT ?)",
+            (WINDOW,),
         )[0]
         ids = sorted(map(int, row[0].split(","))) if row[0] else []
         missing = [id for id in ids if id not in self._held]
@@ -77,15 +89,29 @@ class RecentWords:
             self._last, self._now = {}, 0
         for id in missing if only_newer else ids:
             self.add(self._held[id])
-        if len(self._last) > _MOST_WORDS:
-            oldest = self._now - WINDOW
-            self._last = {word: said for word, said in self._last.items() if said > oldest}
+        self._sweep()
+
+    def note_written(self, ids: Sequence[int], words_of: Sequence[frozenset[str]], sequence: int) -> None:
+        """Take in this process's own write, in the lock in which it was made: nobody else wrote since `catch_up`.
+
+        Args:
+            ids: of the new episodes, ascending.
+            words_of: the words of each.
+            sequence: the database's, with them.
+        """
+        self._state = (self._state[0], sequence)
+        for id, text_words in zip(ids[-WINDOW:], words_of[-WINDOW:], strict=True):
+            self._held[id] = text_words
+            self.add(text_words)
+        while len(self._held) > WINDOW:
+            del self._held[next(iter(self._held))]
+        self._sweep()
 
     def fork(self) -> Self:
-        """Return an independent copy, for a batch to add what it accepts."""
-        copy = type(self)()
-        copy._last, copy._now = self._last.copy(), self._now
-        return copy
+        """Return one for a batch to add what it accepts. Valid until this one changes; O(1), however many words."""
+        fork = type(self)()
+        fork._before, fork._now = self._last, self._now
+        return fork
 
     def add(self, text_words: AbstractSet[str]) -> None:
         """Take in the words of a newer memory; the oldest one falls out of the window. O(words)."""
@@ -94,5 +120,13 @@ class RecentWords:
 
     def novelty(self, text_words: AbstractSet[str]) -> float:
         """Return the number of words that none of the memories holds, in units of `NEW_WORDS`; at least 0."""
-        oldest, last = self._now - WINDOW, self._last
-        return len([word for word in text_words if word not in last or last[word] <= oldest]) / NEW_WORDS
+        oldest, own, before = self._now - WINDOW, self._last, self._before
+        return (
+            len([word for word in text_words if own.get(word, _NEVER) <= oldest >= before.get(word, _NEVER)])
+            / NEW_WORDS
+        )
+
+    def _sweep(self) -> None:
+        if len(self._last) > _MOST_WORDS:
+            oldest = self._now - WINDOW
+            self._last = {word: said for word, said in self._last.items() if said > oldest}

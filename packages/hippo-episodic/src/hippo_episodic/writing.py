@@ -42,6 +42,8 @@ class Written(NamedTuple):
     """Of the new episodes, ascending."""
     vectors: list[NDArray[np.float32]]
     """Their vectors."""
+    words: list[frozenset[str]]
+    """Their words, where a gate decided; empty without one."""
 
 
 def write_drafts(
@@ -60,7 +62,7 @@ def write_drafts(
     digests = [digest(draft.episode) for draft in drafts]
     held = _held(transaction, digests)
     fresh = _first_positions(digests, held)
-    saliences, accepted = _gated([drafts[i].episode for i in fresh], gate, recent)
+    saliences, accepted, new_words = _gated([drafts[i].episode for i in fresh], gate, recent)
     chosen = [i for i, ok in zip(fresh, accepted, strict=True) if ok]
     salience_of = dict(zip(fresh, saliences, strict=True))
     ids = transaction.insert(
@@ -95,7 +97,7 @@ def write_drafts(
                 Receipt(status="merged", id=id, reason="identical text and slots; its provenance was added")
             )
     transaction.insert("occurrences", occurrences)
-    return Written(receipts, np.array(ids, dtype=np.int64), [drafts[i].vector for i in chosen])
+    return Written(receipts, np.array(ids, dtype=np.int64), [drafts[i].vector for i in chosen], new_words)
 
 
 def _held(transaction: Transaction, digests: Sequence[bytes]) -> dict[bytes, int]:
@@ -116,17 +118,18 @@ def _first_positions(digests: Sequence[bytes], held: dict[bytes, int]) -> list[i
 
 def _gated(
     episodes: Sequence[Episode], gate: WriteGate | None, recent: RecentWords
-) -> tuple[list[Salience], list[bool]]:
-    """Return each episode's salience and whether it is written.
+) -> tuple[list[Salience], list[bool], list[frozenset[str]]]:
+    """Return each episode's salience and whether it is written, and the words of those that are.
 
     Novelty counts the words that none of the newest live memories holds, those accepted earlier in the batch among
     them: a batch and one write after another decide alike.
     """
     if gate is None:
-        return [episode.salience for episode in episodes], [True] * len(episodes)
+        return [episode.salience for episode in episodes], [True] * len(episodes), []
     known = recent.fork()
     saliences: list[Salience] = []
     accepted: list[bool] = []
+    new_words: list[frozenset[str]] = []
     for episode in episodes:
         text_words = words(episode.text)
         flags = episode.salience
@@ -135,7 +138,8 @@ def _gated(
         accepted.append(gate.writes(salience))
         if accepted[-1]:
             known.add(text_words)
-    return saliences, accepted
+            new_words.append(text_words)
+    return saliences, accepted, new_words
 
 
 def _carry_flags(transaction: Transaction, id: int, flags: Salience) -> None:

@@ -229,11 +229,13 @@ class Remembering(Forgetting):
             with self._accesses.transaction(self._database, kind) as transaction:
                 self._cache.catch_up()
                 if gate is not None:
-                    self._recent.catch_up(self._database)
+                    self._recent.catch_up(self._database, (self._cache.generation, self._cache.sequence))
                 written = write_drafts(transaction, drafts, gate=gate, recent=self._recent)
                 sequence = self._database.sequence
             if len(written.ids):
                 self._cache.note_written(written.ids, np.stack(written.vectors), sequence)
+            if gate is not None:
+                self._recent.note_written(written.ids.tolist(), written.words, sequence)
         if self._events is not None and gate is not None:
             for receipt in written.receipts:
                 # Not the text: what a log holds no redaction could take back
