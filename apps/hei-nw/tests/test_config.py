@@ -87,6 +87,13 @@ def test_a_misspelt_key_is_an_error_that_names_it(tmp_path):
     assert "sede" in done.stdout + done.stderr
 
 
+def test_a_run_that_cannot_begin_leaves_nothing_behind(tmp_path):
+    done = run("suite=scenario_z", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "scenario_z" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_model_that_does_not_exist_is_one_sentence(tmp_path):
     (tmp_path / "note.txt").write_text("Carol left the copper key at the harbour.")
     done = run("remember", "note.txt", "--model", "./no-such-model", cwd=tmp_path)
