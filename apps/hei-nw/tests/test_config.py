@@ -91,6 +91,7 @@ def test_a_run_that_cannot_begin_leaves_nothing_behind(tmp_path):
     done = run("suite=scenario_z", cwd=tmp_path)
     assert done.returncode == 1
     assert "scenario_z" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from hippo_core import HippoError
 from rich.console import Console
@@ -29,11 +30,15 @@ def main() -> None:
         else:
             _experiment(arguments, console)
     except HippoError as exc:
-        console.print(f"[red]hei-nw:[/red] {escape(str(exc))}", highlight=False)
-        sys.exit(1)
+        _fail(exc, console)
     except KeyboardInterrupt:
         console.print("\nStopped. What was written so far is kept.")
         sys.exit(130)
+
+
+def _fail(error: HippoError, console: Console) -> NoReturn:
+    console.print(f"[red]hei-nw:[/red] {escape(str(error))}", highlight=False)
+    sys.exit(1)
 
 
 def _experiment(arguments: Sequence[str], console: Console) -> None:
@@ -50,7 +55,10 @@ def _experiment(arguments: Sequence[str], console: Console) -> None:
     @hydra.main(version_base="1.3", config_path=str(Path(__file__).parent / "conf"), config_name="config")
     def run(config: DictConfig) -> None:
         resolved = OmegaConf.to_container(config, resolve=True)
-        run_experiment(RunConfig.of(resolved), command=["hei-nw", *arguments], console=console)
+        try:
+            run_experiment(RunConfig.of(resolved), command=["hei-nw", *arguments], console=console)
+        except HippoError as exc:  # Hydra would show a traceback
+            _fail(exc, console)
 
     run()
 
