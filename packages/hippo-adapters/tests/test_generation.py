@@ -55,7 +55,7 @@ def test_a_prefix_in_several_blocks_gives_the_models_own_logits(model: LanguageM
     monkeypatch.setattr(generation, "_PREFILL_TOKENS", 7)
     monkeypatch.setattr(cascade, "_SCORE_BYTES", 4 * 40 * 3 * 5)  # several blocks of queries as well
     shared = compute_prefix(model, PREFIX)
-    own = OwnKeys(prefix=list(shared.keys_and_values), padding=torch.zeros(1, dtype=torch.long), width=40)
+    own = OwnKeys(prefix=list(shared.keys_and_values), real=torch.ones(1, 40, dtype=torch.bool))
     prompt = model.encode(PROMPTS[0])
     positions = torch.arange(len(shared.tokens), len(shared.tokens) + len(prompt))[None]
     with torch.inference_mode():

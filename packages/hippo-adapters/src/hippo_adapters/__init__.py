@@ -3,11 +3,19 @@
 Loads torch. Memories come in as `hippo_core` records only; this package knows no store.
 """
 
-from hippo_adapters.errors import ModelFileError, PromptTooLongError, UnknownModelError, UnknownReaderError
+from hippo_adapters.errors import (
+    ModelFileError,
+    PromptTooLongError,
+    UnknownModelError,
+    UnknownReaderError,
+    UnsupportedModelError,
+)
 from hippo_adapters.generation import Generation, PrefixCache, compute_prefix, generate
 from hippo_adapters.hidden_states import HiddenStateEncoder
 from hippo_adapters.memory import (
     DEFAULT_TEMPLATE,
+    KvReader,
+    KvReaderConfig,
     PromptTemplate,
     Reader,
     ReaderEntry,
@@ -28,6 +36,8 @@ __all__ = [
     "Generation",
     "HiddenStateEncoder",
     "KnownModel",
+    "KvReader",
+    "KvReaderConfig",
     "LanguageModel",
     "ModelFileError",
     "PrefixCache",
@@ -40,6 +50,7 @@ __all__ = [
     "TextReaderConfig",
     "UnknownModelError",
     "UnknownReaderError",
+    "UnsupportedModelError",
     "WorkedExample",
     "compute_prefix",
     "fastest_dtype",

@@ -1,4 +1,4 @@
-"""Attention over a prefix that all rows share, kept once, and over each row's own tokens.
+"""Attention over a prefix that all rows share, kept once, and over each row's own memory and tokens.
 
 The prefix's keys and values are never copied per row: scores against it are one matrix product for the whole batch,
 and the two softmaxes are joined through their maxima and sums. A row's own keys go into buffers of the final size, so
@@ -23,37 +23,42 @@ _SCORE_BYTES = 64 * 2**20  # of float32 prefix scores alive at a time; larger bl
 
 
 class OwnKeys:
-    """Keys and values of the rows' own tokens, per layer, in buffers of the final size.
+    """Keys and values of the rows' own memory and tokens, per layer, in buffers of the final size.
 
-    Rows are padded on the left, so the newest token of every row is in the last column.
+    Prompts are padded on the left, so the newest token of every row is in the last column.
     """
 
-    def __init__(self, *, prefix: list[tuple[Tensor, Tensor]], padding: Tensor, width: int) -> None:
+    def __init__(self, *, prefix: list[tuple[Tensor, Tensor]], real: Tensor) -> None:
         """Start empty.
 
         Args:
             prefix: per layer, keys and values (kv_heads, prefix tokens, head_dim); empty for no prefix.
-            padding: (rows,) columns at the left of each row that hold no token.
-            width: columns of the buffers: the longest prompt plus the tokens to generate.
+            real: (rows, columns) bool, False where a column is padding. As many columns as the longest memory, the
+                longest prompt and the tokens to generate.
         """
         self.prefix = prefix
-        self.padding = padding
-        self.width = width
+        self.real = real
+        self.width = real.shape[1]
         self.filled = 0
         self.buffers: dict[int, tuple[Tensor, Tensor]] = {}
         self.mask = torch.empty(0)
 
     def begin(self, new: int) -> None:
         """Announce a forward pass over `new` columns, and build its mask (rows, 1, new, columns)."""
-        columns = torch.arange(self.filled + new, device=self.padding.device)
-        queries = torch.arange(self.filled, self.filled + new, device=self.padding.device)
+        columns = torch.arange(self.filled + new, device=self.real.device)
+        queries = torch.arange(self.filled, self.filled + new, device=self.real.device)
         causal = columns[None, :] <= queries[:, None]
-        real = columns[None, :] >= self.padding[:, None]
-        self.mask = (causal[None] & real[:, None])[:, None]
+        self.mask = (causal[None] & self.real[:, None, : self.filled + new])[:, None]
 
     def end(self, new: int) -> None:
         """Count the columns of the pass that `begin` announced."""
         self.filled += new
+
+    def start_from(self, keys: Tensor, values: Tensor) -> None:
+        """Fill the first columns from memory, (layers, rows, kv_heads, columns, head_dim); before the first pass."""
+        for layer, (some_keys, some_values) in enumerate(zip(keys, values, strict=True)):
+            self.append(layer, some_keys, some_values)
+        self.filled = keys.shape[3]
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Store new keys and values (rows, kv_heads, new, head_dim); return all of the layer's so far."""
@@ -68,7 +73,7 @@ class OwnKeys:
 
     def keep(self, rows: Tensor) -> None:
         """Drop every row but `rows` (indices)."""
-        self.padding = self.padding[rows]
+        self.real = self.real[rows]
         self.buffers = {layer: (keys[rows], values[rows]) for layer, (keys, values) in self.buffers.items()}
 
     @property

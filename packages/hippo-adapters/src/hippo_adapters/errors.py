@@ -17,3 +17,7 @@ class PromptTooLongError(InvalidInputError):
 
 class UnknownReaderError(HippoError, ValueError):
     """A reader name that nobody registered."""
+
+
+class UnsupportedModelError(HippoError, ValueError):
+    """A model without a part that a reader needs; the message names the part."""

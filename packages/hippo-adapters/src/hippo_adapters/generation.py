@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from hippo_core import LayeredMemory
 from hippo_core.errors import InvalidInputError
 from torch import Tensor
 
 from hippo_adapters._cascade import OwnKeys, cascade_attention
+from hippo_adapters._rotary import placed, slots_of
 from hippo_adapters.errors import PromptTooLongError
 from hippo_adapters.models import LanguageModel
 
@@ -30,7 +32,9 @@ class Generation:
     tokens: tuple[int, ...]
     """The generated token ids, the one that stopped it included."""
     prompt_tokens: int
-    """Tokens the answer was conditioned on: prefix and prompt."""
+    """Tokens of text the answer was conditioned on: prefix and prompt."""
+    memory_slots: int = 0
+    """Keys and values of remembered tokens that it was conditioned on beside them, in each layer."""
     new_tokens: int
     """Tokens generated."""
     stopped: bool
@@ -85,7 +89,7 @@ def compute_prefix(model: LanguageModel, text: str) -> PrefixCache:
             f"The prefix has {len(tokens):,} tokens and fills the window of {model.name} ({model.context_length:,}); "
             "shorten it."
         )
-    own = OwnKeys(prefix=[], padding=torch.zeros(1, dtype=torch.long, device=model.device), width=len(tokens))
+    own = OwnKeys(prefix=[], real=torch.ones(1, len(tokens), dtype=torch.bool, device=model.device))
     ids = torch.tensor([tokens], device=model.device)
     with cascade_attention(model.model):
         for start in range(0, len(tokens), _PREFILL_TOKENS):
@@ -102,6 +106,7 @@ def generate(
     prompts: Sequence[str],
     *,
     prefix: str | PrefixCache = "",
+    memories: Sequence[LayeredMemory | None] | None = None,
     max_new_tokens: int = 16,
     stop: Sequence[str] = ("\n",),
     batch_size: int = 32,
@@ -120,6 +125,8 @@ def generate(
         model: the model.
         prompts: what to continue; non-empty strings.
         prefix: text before every prompt, or a `PrefixCache` of it made by the same model.
+        memories: for each prompt the keys and values that stand between prefix and prompt (see `kv_states`), at the
+            positions that follow the prefix; None for a prompt without memory.
         max_new_tokens: at most this many tokens an answer.
         stop: strings that end an answer where they first appear, ignoring white space at its very start. The model's
             end token always does.
@@ -154,17 +161,45 @@ def generate(
                 "device; call compute_prefix with this one."
             )
     rows = [model.encode(prompt) for prompt in prompts]
-    _check_lengths(model, rows, len(shared.tokens) if shared else 0, max_new_tokens)
-    order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+    remembered = [None] * len(rows) if memories is None else list(memories)
+    if len(remembered) != len(rows):
+        raise InvalidInputError(
+            f"There are {len(remembered)} memories for {len(rows)} prompts; give one each, or None."
+        )
+    _check_lengths(model, rows, remembered, len(shared.tokens) if shared else 0, max_new_tokens)
+    order = sorted(range(len(rows)), key=lambda index: (len(rows[index]), slots_of(remembered[index])))
     done: dict[int, Generation] = {}
     with cascade_attention(model.model):
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
-            answers = _generate_batch(model, [rows[i] for i in batch], shared, max_new_tokens, tuple(stop))
+            answers = _generate_batch(
+                model, [rows[i] for i in batch], [remembered[i] for i in batch], shared, max_new_tokens, tuple(stop)
+            )
             done.update(zip(batch, answers, strict=True))
             if progress is not None:
                 progress(len(done), len(order))
     return [done[index] for index in range(len(rows))]
+
+
+def run_rows(model: LanguageModel, rows: list[list[int]], shared: PrefixCache) -> tuple[Tensor, Tensor, Tensor]:
+    """Run the model over rows of tokens behind a prefix, inside `cascade_attention`.
+
+    Returns:
+        Keys with their rotary positions, and values, both (layers, rows, columns, kv_heads, head_dim), padded on the
+        left; and the rows' lengths, shape (rows,).
+    """
+    longest, offset = max(map(len, rows)), len(shared.tokens)
+    lengths = torch.tensor([len(row) for row in rows], device=model.device)
+    filler = model.tokenizer.pad_token_id or 0
+    ids = torch.tensor([[filler] * (longest - len(row)) + row for row in rows], device=model.device)
+    columns = torch.arange(longest, device=model.device)[None]
+    padding = (longest - lengths)[:, None]
+    own = OwnKeys(prefix=list(shared.keys_and_values), real=columns >= padding)
+    _forward(model, ids, offset + (columns - padding).clamp_min(0), own)
+    keys, values = (
+        torch.stack([own.buffers[layer][part] for layer in range(model.layers)]).transpose(2, 3) for part in range(2)
+    )
+    return keys, values, lengths
 
 
 def _prefix_tokens(model: LanguageModel, text: str) -> list[int]:
@@ -175,30 +210,50 @@ def _prefix_tokens(model: LanguageModel, text: str) -> list[int]:
     return model.encode(text)
 
 
-def _check_lengths(model: LanguageModel, rows: list[list[int]], prefix_tokens: int, max_new_tokens: int) -> None:
-    for index, row in enumerate(rows):
+def _check_lengths(
+    model: LanguageModel,
+    rows: list[list[int]],
+    memories: Sequence[LayeredMemory | None],
+    prefix_tokens: int,
+    max_new_tokens: int,
+) -> None:
+    for index, (row, memory) in enumerate(zip(rows, memories, strict=True)):
         if not row:
             raise InvalidInputError(f"Prompt {index} is empty; the model needs at least one token to continue from.")
-        needed = prefix_tokens + len(row) + max_new_tokens
+        slots = slots_of(memory)
+        needed = prefix_tokens + slots + len(row) + max_new_tokens
         if needed > model.context_length:
             raise PromptTooLongError(
-                f"Prompt {index} needs {needed:,} tokens (prefix {prefix_tokens:,}, prompt {len(row):,}, answer "
-                f"{max_new_tokens}), and the window of {model.name} holds {model.context_length:,}; shorten it."
+                f"Prompt {index} needs {needed:,} tokens (prefix {prefix_tokens:,}, "
+                + (f"memory {slots:,}, " if slots else "")
+                + f"prompt {len(row):,}, answer {max_new_tokens}), and the window of {model.name} holds "
+                f"{model.context_length:,}; shorten it."
             )
 
 
 def _generate_batch(
-    model: LanguageModel, rows: list[list[int]], shared: PrefixCache | None, max_new_tokens: int, stop: tuple[str, ...]
+    model: LanguageModel,
+    rows: list[list[int]],
+    memories: list[LayeredMemory | None],
+    shared: PrefixCache | None,
+    max_new_tokens: int,
+    stop: tuple[str, ...],
 ) -> list[Generation]:
     longest = max(map(len, rows))
     offset = len(shared.tokens) if shared else 0
-    padding = torch.tensor([longest - len(row) for row in rows], device=model.device)
+    device = model.device
+    slots = torch.tensor([slots_of(memory) for memory in memories], device=device)
+    room = int(slots.max())
+    padding = torch.tensor([longest - len(row) for row in rows], device=device)
     filler = model.tokenizer.pad_token_id or 0
-    ids = torch.tensor([[filler] * (longest - len(row)) + row for row in rows], device=model.device)
-    own = OwnKeys(
-        prefix=list(shared.keys_and_values) if shared else [], padding=padding, width=longest + max_new_tokens
-    )
-    positions = (offset + torch.arange(longest, device=model.device)[None] - padding[:, None]).clamp_min(0)
+    ids = torch.tensor([[filler] * (longest - len(row)) + row for row in rows], device=device)
+    columns = torch.arange(room + longest + max_new_tokens, device=device)[None]
+    real = (columns < slots[:, None]) | (columns >= room + padding[:, None])
+    own = OwnKeys(prefix=list(shared.keys_and_values) if shared else [], real=real)
+    if room:
+        own.start_from(*placed(model, memories, first_position=offset))
+    positions = slots[:, None] + torch.arange(longest, device=device)[None] - padding[:, None]
+    positions = offset + positions.clamp_min(0)
     tokens: list[list[int]] = [[] for _ in rows]
     stopped = [False] * len(rows)
     alive = list(range(len(rows)))
@@ -218,8 +273,8 @@ def _generate_batch(
             alive = [alive[place] for place in going]
         ids = newest[:, None]
     return [
-        _finished(model, new, offset + len(row), stop, ended)
-        for row, new, ended in zip(rows, tokens, stopped, strict=True)
+        _finished(model, new, offset + len(row), slots_of(memory), stop, ended)
+        for row, memory, new, ended in zip(rows, memories, tokens, stopped, strict=True)
     ]
 
 
@@ -241,7 +296,7 @@ def _has_stopped(model: LanguageModel, tokens: list[int], stop: tuple[str, ...])
 
 
 def _finished(
-    model: LanguageModel, tokens: list[int], prompt_tokens: int, stop: tuple[str, ...], stopped: bool
+    model: LanguageModel, tokens: list[int], prompt_tokens: int, slots: int, stop: tuple[str, ...], stopped: bool
 ) -> Generation:
     raw = _decoded(model, tokens)
     text = raw.lstrip()
@@ -251,6 +306,7 @@ def _finished(
         raw_text=raw,
         tokens=tuple(tokens),
         prompt_tokens=prompt_tokens,
+        memory_slots=slots,
         new_tokens=len(tokens),
         stopped=stopped,
     )

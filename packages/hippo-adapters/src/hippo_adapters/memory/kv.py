@@ -1,0 +1,185 @@
+"""Memory as the model's own keys and values: what it computed when it read a trace stands before the question."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from hippo_core import LayeredMemory, SupportsBlobs
+from hippo_core.errors import InvalidInputError
+from hippo_core.records import Episode, Hit
+
+from hippo_adapters.generation import Generation, PrefixCache, Progress, compute_prefix, generate
+from hippo_adapters.memory.registry import register_reader
+from hippo_adapters.memory.states import (
+    Precision,
+    compute_states,
+    joined,
+    last_slots,
+    pack_states,
+    unpack_states,
+)
+from hippo_adapters.memory.template import PromptTemplate
+from hippo_adapters.memory.text import DEFAULT_TEMPLATE
+from hippo_adapters.models import LanguageModel
+
+BLOB_KIND = "kv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KvReaderConfig:
+    """How traces are read, kept and shown.
+
+    Raises:
+        InvalidInputError: a count below 1, an unknown precision, or a template that asks before the memory.
+    """
+
+    template: PromptTemplate = DEFAULT_TEMPLATE
+    """The prompt form, and how many traces are read. Its worked examples stand before the memory as text."""
+    slots: int | None = None
+    """Keep only the last so many tokens of a trace; None keeps all."""
+    precision: Precision = "float16"
+    """Of kept states."""
+    cached_traces: int = 256
+    """Traces whose states stay in memory, the latest used."""
+    max_new_tokens: int = 16
+    """Tokens an answer may take."""
+    batch_size: int = 32
+    """Questions, or traces, in one forward pass."""
+
+    def __post_init__(self) -> None:
+        for name in ("slots", "cached_traces", "max_new_tokens", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidInputError(f"`{name}` must be at least 1, not {value}.")
+        if self.precision not in get_args(Precision):
+            raise InvalidInputError(f"`precision` must be one of {', '.join(get_args(Precision))}.")
+        if self.template.question_first:
+            raise InvalidInputError(
+                "A template with `question_first` shows the question before the memory, but kept states were computed "
+                "without any question; use question_first=False."
+            )
+
+
+class KvReader:
+    """Places each trace's own keys and values between the worked examples and the question: no trace in the prompt.
+
+    A trace is read once, after the sink that all traces share (the worked examples and the memory's header), and its
+    states stand behind that sink again whenever it is recalled, at the next free positions and under one softmax with
+    the question. With one trace that is what the text reader's model sees; several traces do not see each other.
+    No training (sources: EM-LLM, arXiv:2407.09450; APE, arXiv:2502.05431).
+
+    Args:
+        config: prompt form, size and precision; the defaults if None.
+        blobs: a store that keeps states beside its episodes, so that a trace is read once and for all.
+    """
+
+    def __init__(self, config: KvReaderConfig | None = None, *, blobs: SupportsBlobs | None = None) -> None:
+        self.config = config or KvReaderConfig()
+        self.blobs = blobs
+        self._plain: PrefixCache | None = None
+        self._sink: PrefixCache | None = None
+        self._states: OrderedDict[str, LayeredMemory] = OrderedDict()
+
+    def answer(
+        self,
+        model: LanguageModel,
+        questions: Sequence[str],
+        recalled: Sequence[Sequence[Hit[Episode]]],
+        *,
+        progress: Progress | None = None,
+    ) -> list[Generation]:
+        """Answer each question from what was recalled for it (see `Reader`).
+
+        Raises:
+            InvalidInputError: as many `recalled` as questions are needed.
+            PromptTooLongError: a question with its memory does not fit the window.
+            UnsupportedModelError: the model's positions are not rotary.
+        """
+        if len(questions) != len(recalled):
+            raise InvalidInputError(f"There are {len(recalled)} lists of traces for {len(questions)} questions.")
+        template = self.config.template
+        shown = [list(hits[: template.traces]) for hits in recalled]
+        prompts = [template.prompt(question) for question in questions]
+        answers: dict[int, Generation] = {}
+        for remembers in (False, True):
+            places = [place for place, hits in enumerate(shown) if bool(hits) == remembers]
+            if not places:
+                continue
+            done = len(answers)
+            generations = generate(
+                model,
+                [prompts[place] for place in places],
+                prefix=self._sink_for(model) if remembers else self._plain_for(model),
+                memories=self._memories(model, [shown[place] for place in places]) if remembers else None,
+                max_new_tokens=self.config.max_new_tokens,
+                batch_size=self.config.batch_size,
+                progress=None if progress is None else lambda n, _, done=done: progress(done + n, len(prompts)),
+            )
+            answers.update(zip(places, generations, strict=True))
+        return [answers[place] for place in range(len(prompts))]
+
+    def states(self, model: LanguageModel, hits: Sequence[Hit[Episode]]) -> list[LayeredMemory]:
+        """Return the states of traces, from memory, from the store, or by reading them now."""
+        digest = self._digest(model)
+        missing: dict[str, Hit[Episode]] = {}
+        for hit in hits:
+            text = self._block(hit)
+            if text in self._states:
+                continue
+            data = None if self.blobs is None else self.blobs.get_blob(hit.id, BLOB_KIND, digest)
+            if data is None:
+                missing[text] = hit
+            else:
+                self._states[text] = unpack_states(data)
+        made = compute_states(model, list(missing), sink=self._sink_for(model), batch_size=self.config.batch_size)
+        for (text, hit), memory in zip(missing.items(), made, strict=True):
+            data = pack_states(last_slots(memory, self.config.slots), self.config.precision)
+            if self.blobs is not None:
+                self.blobs.put_blob(hit.id, BLOB_KIND, digest, data)
+            self._states[text] = unpack_states(data)
+        found = [self._states[self._block(hit)] for hit in hits]
+        for hit in hits:
+            self._states.move_to_end(self._block(hit))
+        while len(self._states) > self.config.cached_traces:
+            self._states.popitem(last=False)
+        return found
+
+    def _memories(self, model: LanguageModel, shown: Sequence[Sequence[Hit[Episode]]]) -> list[LayeredMemory | None]:
+        flat = [hit for hits in shown for hit in hits]
+        states = iter(self.states(model, flat))
+        memories: list[LayeredMemory | None] = []
+        for hits in shown:
+            parts = [(next(states), hit.id) for hit in hits]
+            if self.config.template.best_last:
+                parts.reverse()
+            memories.append(joined([part for part, _ in parts], [id for _, id in parts]))
+        return memories
+
+    def _block(self, hit: Hit[Episode]) -> str:
+        return self.config.template.trace_form.replace("{text}", " ".join(hit.item.text.split())) + "\n"
+
+    def _sink_for(self, model: LanguageModel) -> PrefixCache:
+        if self._sink is None or not self._sink.fits(model):
+            template = self.config.template
+            text = template.prefix() + template.memory_header
+            self._states.clear()
+            self._sink = compute_prefix(model, text or "\n")
+        return self._sink
+
+    def _plain_for(self, model: LanguageModel) -> PrefixCache | str:
+        text = self.config.template.prefix()
+        if text and (self._plain is None or not self._plain.fits(model)):
+            self._plain = compute_prefix(model, text)
+        return self._plain if text and self._plain is not None else ""
+
+    def _digest(self, model: LanguageModel) -> str:
+        sink = self._sink_for(model).text
+        what = f"{model.digest} {self.config.precision} {self.config.slots} {sink}"
+        return hashlib.sha256(what.encode()).hexdigest()
+
+
+register_reader("kv", KvReader, KvReaderConfig)
