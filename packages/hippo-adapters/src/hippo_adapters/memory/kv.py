@@ -40,7 +40,7 @@ class KvReaderConfig:
     template: PromptTemplate = DEFAULT_TEMPLATE
     """The prompt form, and how many traces are read. Its worked examples stand before the memory as text."""
     slots: int | None = None
-    """Keep only the last so many tokens of a trace; None keeps all. From two nothing could be answered (docs/LOG.md)."""
+    """Keep only the last so many tokens of a trace; None keeps all. Two answer nothing (docs/LOG.md)."""
     precision: Precision = "float16"
     """Of kept states."""
     cached_traces: int = 256
