@@ -20,6 +20,7 @@ RESOLVED = {
     "episodes": 1000,
     "seed": [0, 1],
     "model": "smollm2-135m",
+    "adapter": "smollm2-135m",
     "dtype": "auto",
     "batch_size": 32,
     "workers": None,

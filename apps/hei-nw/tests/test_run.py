@@ -16,6 +16,11 @@ from hippo_lab.metrics import validate_metrics
 from rich.console import Console
 
 pytestmark = pytest.mark.model
+READ = (
+    "kv", "cross_attention", "text+cross_attention", "cross_attention_oracle", "cross_attention_random",
+    "cross_attention_shuffled",
+)  # fmt: skip
+"""The arms that read otherwise than as text."""
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +28,13 @@ def folder(tmp_path_factory):
     config = RunConfig(
         suite=("scenario_a_small",),
         arms=("none", "oracle", "text", "bm25", "emptied", "shuffled"),
-        extra_arms={"scenario_a_small": ("text_hidden", "text_gated", "long_context")},
+        extra_arms={"scenario_a_small": ("text_hidden", "text_gated", "long_context", *READ)},
         n=20,
         questions={},
         episodes=100,
         seed=(0,),
         model="smollm2-135m",
+        adapter="smollm2-135m",
         dtype="auto",
         batch_size=32,
         workers=1,
@@ -64,6 +70,22 @@ def test_the_effect_is_the_memorys(suite):
     assert max(effect["emptied"], effect["shuffled"]) <= 0.2
 
 
+def test_the_adapter_reads_what_stands_in_no_prompt(suite, folder):
+    assert em(suite, "cross_attention") >= 0.5
+    assert em(suite, "cross_attention_oracle") >= 0.5
+    assert max(em(suite, "cross_attention_random"), em(suite, "cross_attention_shuffled")) <= 0.1
+    prompts = [row for row in predictions(folder) if row["arm"].startswith(("cross_attention", "kv"))]
+    assert not any("Memory:" in row["prompt"] or row["wanted"] in row["prompt"] for row in prompts)
+    arms = suite["arms"]
+    assert arms["cross_attention"]["prompt_tokens"]["mean"] <= 0.1 * arms["text"]["prompt_tokens"]["mean"]
+    assert {"latency_ms", "first_token_ms", "token_ms", "kv_bytes", "flops"} <= arms["cross_attention"].keys()
+
+
+def test_keys_and_values_in_place_of_the_text_say_the_same(suite):
+    assert abs(em(suite, "kv") - em(suite, "text")) <= 0.1
+    assert em(suite, "text+cross_attention") >= em(suite, "text") - 0.1
+
+
 def test_an_emptied_memory_leaves_exactly_the_prompt_without_memory(folder):
     rows = predictions(folder)
     prompts = {arm: [row["prompt"] for row in rows if row["arm"] == arm] for arm in ("none", "emptied", "text")}
@@ -74,9 +96,9 @@ def test_an_emptied_memory_leaves_exactly_the_prompt_without_memory(folder):
 def test_every_arm_answered_every_question_and_kept_the_raw_text(folder):
     rows = predictions(folder)
     assert {row["arm"] for row in rows} == {
-        "none", "oracle", "text", "bm25", "emptied", "shuffled", "text_hidden", "text_gated", "long_context",
+        "none", "oracle", "text", "bm25", "emptied", "shuffled", "text_hidden", "text_gated", "long_context", *READ,
     }  # fmt: skip
-    assert len(rows) == 9 * 20
+    assert len(rows) == 15 * 20
     assert all(row["raw"] for row in rows)
 
 

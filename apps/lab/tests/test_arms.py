@@ -63,22 +63,30 @@ def test_costs_are_those_of_every_token_one_after_the_other():
     # Six prompt tokens and two generated ones are fed; the last three of them predict a word
     assert costs["flops"] == sum(MODEL.flops_per_token(place, head=place >= 6) for place in range(1, 9))
     assert costs["kv_bytes"] == 96 * 8
-    assert "latency_ms" not in costs
 
 
 def test_a_shared_prefix_is_cached_but_not_computed_again():
-    alone = answer_costs(MODEL, prompt_tokens=100, new_tokens=5, latency_ms=3)
-    shared = answer_costs(MODEL, prompt_tokens=100, new_tokens=5, latency_ms=3, shared_tokens=80)
+    alone = answer_costs(MODEL, prompt_tokens=100, new_tokens=5)
+    shared = answer_costs(MODEL, prompt_tokens=100, new_tokens=5, shared_tokens=80)
     assert alone["kv_bytes"] == shared["kv_bytes"] == 96 * 104
     prefix = sum(MODEL.flops_per_token(place, head=False) for place in range(1, 81))
     assert alone["flops"] - shared["flops"] == prefix
     assert shared["prompt_tokens"] == 100
-    assert shared["latency_ms"] == 3
+
+
+def test_remembered_keys_and_values_are_attended_to_and_kept_but_not_computed():
+    costs = answer_costs(MODEL, prompt_tokens=6, new_tokens=3, memory_slots=10)
+    assert costs["flops"] == sum(MODEL.flops_per_token(place, head=place >= 16) for place in range(11, 19))
+    assert costs["kv_bytes"] == 96 * 18
+    assert costs["prompt_tokens"] == 6
+    adapter = answer_costs(MODEL, prompt_tokens=6, new_tokens=3, reader_flops=7, reader_bytes=5)
+    bare = answer_costs(MODEL, prompt_tokens=6, new_tokens=3)
+    assert (adapter["flops"] - bare["flops"], adapter["kv_bytes"] - bare["kv_bytes"]) == (7, 5)
 
 
 def test_impossible_costs_are_refused():
     with pytest.raises(InvalidInputError, match="shared_tokens=5"):
-        answer_costs(MODEL, prompt_tokens=4, new_tokens=0, latency_ms=1, shared_tokens=5)
+        answer_costs(MODEL, prompt_tokens=4, new_tokens=0, shared_tokens=5)
 
 
 def test_progress_prints_two_lines_where_there_is_no_terminal():

@@ -1,4 +1,4 @@
-"""The arms of HEI-NW: what each of them puts before the model. All of them share one prompt template."""
+"""The arms of HEI-NW: what each of them hands to the model. How it is read is in `hei_nw.reading`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ register_arm("oracle", reads="gold", summary="the gold episode, through the same
 register_arm("text", reads="recalled", summary="the episodic store, everything written, sentence vectors and words")
 register_arm("text_hidden", reads="recalled", summary="the store, found by the model's own hidden states")
 register_arm("text_gated", reads="recalled", summary="the store behind the write gate, with the model's surprise")
+register_arm("kv", reads="recalled", summary="the store, each trace as the model's own keys and values")
+register_arm("cross_attention", reads="recalled", summary="the store, read through the adapter, nothing in the prompt")
+register_arm("text+cross_attention", reads="recalled", summary="the store, the best trace as text, all by the adapter")
+register_arm("cross_attention_oracle", reads="gold", summary="the gold episode, through the adapter")
+register_arm("cross_attention_random", reads="recalled", summary="control: an adapter that was never trained")
+register_arm("cross_attention_shuffled", reads="recalled", summary="control: `shuffled`, through the adapter")
 register_arm("bm25", reads="recalled", summary="BM25 over all episodes")
 register_arm("dense", reads="recalled", summary="sentence vectors over all episodes")
 register_arm("long_context", reads="everything", summary="the newest episodes that fit the window")
@@ -39,7 +45,7 @@ def recall_of(arm: ArmName, taught: TaughtWorld) -> Recall:
     world = taught.world
     if arm.base == "none":
         return lambda questions: [[] for _ in questions]
-    if arm.base == "oracle":
+    if arm.base in ("oracle", "cross_attention_oracle"):
         return lambda questions: _gold(world, questions)
     if arm.base == "bm25":
         return _baseline(BM25Retriever([item.episode for item in world.items]))
@@ -53,7 +59,7 @@ def recall_of(arm: ArmName, taught: TaughtWorld) -> Recall:
     if arm.base == "emptied":
         return _from_store(taught, "emptied")
     recall = _from_store(taught, "plain")
-    return _shuffled(recall, world) if arm.base == "shuffled" else recall
+    return _shuffled(recall, world) if arm.base in ("shuffled", "cross_attention_shuffled") else recall
 
 
 def _gold(world: World, questions: Sequence[Question]) -> list[Hits]:

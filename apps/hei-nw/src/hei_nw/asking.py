@@ -9,6 +9,7 @@ from pathlib import Path
 from hippo_core import Episode, Hit, InvalidInputError
 from hippo_core.checks import checked_text
 from hippo_episodic import EpisodicStore
+from hippo_lab.arms import ArmName
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -36,7 +37,7 @@ def ask(question: str, *, store: EpisodicStore, bench: Bench, show: int = 3) -> 
     Args:
         question: in plain words.
         store: opened with the bench's encoder.
-        bench: the model and the prompt form.
+        bench: the model and its readers.
         show: how many recalled traces to return at least.
 
     Raises:
@@ -45,14 +46,11 @@ def ask(question: str, *, store: EpisodicStore, bench: Bench, show: int = 3) -> 
     checked_text(question, name="question")
     if len(store) == 0:
         raise InvalidInputError(f"The memory {store.path!r} is empty; fill it first: hei-nw remember FILE.")
-    template = bench.answerer.template
-    hits = newest_first(question, store.recall(question, k=POOL))[: max(show, template.traces)]
-    with_memory, without = bench.answerer.answer(
-        [template.prompt(question, [hit.item.text for hit in hits]), template.prompt(question)]
-    )
-    return Reply(
-        answer=with_memory.text, without_memory=without.text, hits=tuple(hits), read=min(template.traces, len(hits))
-    )
+    arm = ArmName(base="text")
+    read = bench.answerer.traces_of(arm)
+    hits = newest_first(question, store.recall(question, k=POOL))[: max(show, read)]
+    with_memory, without = bench.answerer.answer(arm, [question, question], [hits, []])
+    return Reply(answer=with_memory.text, without_memory=without.text, hits=tuple(hits), read=min(read, len(hits)))
 
 
 def ask_command(questions: Sequence[str], *, store_path: Path, model: str, console: Console) -> None:

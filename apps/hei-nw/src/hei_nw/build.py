@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from hippo_adapters import DEFAULT_TEMPLATE, LanguageModel, load_model
+from hippo_adapters import LanguageModel, load_model
 from hippo_core import Encoder, SentenceEncoder
 from hippo_episodic import WriteGate
 
-from hei_nw.answering import Answerer
+from hei_nw.reading import ADAPTER, Answerer
 
 GATE = WriteGate.diary()
 """The write gate of the experiments and of `hei-nw remember`."""
@@ -17,9 +17,10 @@ GATE = WriteGate.diary()
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """A model, an encoder and a prompt form; each loaded when it is first used."""
+    """A model, an encoder and readers; each loaded when it is first used."""
 
     model: str
+    adapter: str = ADAPTER
     dtype: str = "auto"
     batch_size: int = 32
 
@@ -35,16 +36,17 @@ class Bench:
 
     @cached_property
     def answerer(self) -> Answerer:
-        """The model in the project's one prompt form."""
-        return Answerer(language=self.language, template=DEFAULT_TEMPLATE, batch_size=self.batch_size)
+        """The model and its readers."""
+        return Answerer(language=self.language, adapter=self.adapter, batch_size=self.batch_size)
 
 
-def build(*, model: str, dtype: str = "auto", batch_size: int = 32) -> Bench:
+def build(*, model: str, adapter: str = ADAPTER, dtype: str = "auto", batch_size: int = 32) -> Bench:
     """Return the parts of a run.
 
     Args:
         model: as `hippo_adapters.load_model` takes it.
+        adapter: as `hippo_adapters.load_adapter` takes it.
         dtype: "auto", "float32" or "bfloat16".
         batch_size: prompts in one forward pass.
     """
-    return Bench(model=model, dtype=dtype, batch_size=batch_size)
+    return Bench(model=model, adapter=adapter, dtype=dtype, batch_size=batch_size)

@@ -39,6 +39,8 @@ class RunConfig:
     """Episodes taught a seed and suite."""
     seed: tuple[int, ...]
     model: str
+    adapter: str
+    """What the `cross_attention` arms read with."""
     dtype: str
     batch_size: int
     workers: int | None
@@ -82,6 +84,7 @@ class RunConfig:
             episodes=int(resolved["episodes"]),
             seed=tuple(_whole(seed) for seed in _list(resolved["seed"])),
             model=str(resolved["model"]),
+            adapter=str(resolved["adapter"]),
             dtype=str(resolved["dtype"]),
             batch_size=int(resolved["batch_size"]),
             workers=None if resolved["workers"] is None else int(resolved["workers"]),

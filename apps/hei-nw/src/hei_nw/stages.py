@@ -41,7 +41,7 @@ class StageFailedError(HippoError, RuntimeError):
 
 def bench_of(config: RunConfig) -> Bench:
     """Return the model and encoder that a run is configured for."""
-    return build(model=config.model, dtype=config.dtype, batch_size=config.batch_size)
+    return build(model=config.model, adapter=config.adapter, dtype=config.dtype, batch_size=config.batch_size)
 
 
 def generated_suites(config: RunConfig) -> tuple[str, ...]:

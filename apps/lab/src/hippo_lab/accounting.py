@@ -21,9 +21,19 @@ class CostModel(Protocol):
 
 
 def answer_costs(
-    model: CostModel, *, prompt_tokens: int, new_tokens: int, shared_tokens: int = 0, latency_ms: float | None = None
+    model: CostModel,
+    *,
+    prompt_tokens: int,
+    new_tokens: int,
+    shared_tokens: int = 0,
+    memory_slots: int = 0,
+    reader_flops: int = 0,
+    reader_bytes: int = 0,
 ) -> dict[str, float]:
-    """Return the cost metrics of one answer: `prompt_tokens`, `kv_bytes`, `flops`, and `latency_ms` where measured.
+    """Return the cost metrics of one answer: `prompt_tokens`, `kv_bytes` and `flops`.
+
+    What was computed before the question came (the states of traces, a shared prefix) is left out of the arithmetic;
+    what must be kept of it counts.
 
     Args:
         model: the model that answered.
@@ -31,24 +41,27 @@ def answer_costs(
         new_tokens: tokens generated.
         shared_tokens: the part of the prompt that was computed once for all questions; its arithmetic is left out, its
             cache counted.
-        latency_ms: wall time from question to answer, asked alone.
+        memory_slots: keys and values of remembered tokens that stand before the question in every layer.
+        reader_flops: operations of an adapter for this answer.
+        reader_bytes: bytes that it keeps for this answer.
 
     Raises:
         InvalidInputError: a negative number, or more shared tokens than prompt tokens.
     """
-    if min(prompt_tokens, new_tokens, shared_tokens, latency_ms or 0) < 0 or shared_tokens > prompt_tokens:
+    counts = (prompt_tokens, new_tokens, shared_tokens, memory_slots, reader_flops, reader_bytes)
+    if min(counts) < 0 or shared_tokens > prompt_tokens:
         raise InvalidInputError(
             f"costs cannot be negative and a shared prefix is part of the prompt: {prompt_tokens=}, {new_tokens=}, "
-            f"{shared_tokens=}, {latency_ms=}."
+            f"{shared_tokens=}, {memory_slots=}, {reader_flops=}, {reader_bytes=}."
         )
     # The last generated token is never fed back
-    end = prompt_tokens + max(0, new_tokens - 1)
-    costs = {
+    end = prompt_tokens + memory_slots + max(0, new_tokens - 1)
+    computed = _forward_flops(model, shared_tokens + memory_slots, end, heads=max(0, new_tokens))
+    return {
         "prompt_tokens": float(prompt_tokens),
-        "kv_bytes": float(model.kv_bytes_per_token * end),
-        "flops": float(_forward_flops(model, shared_tokens, end, heads=max(0, new_tokens))),
+        "kv_bytes": float(model.kv_bytes_per_token * end + reader_bytes),
+        "flops": float(computed + reader_flops),
     }
-    return costs if latency_ms is None else {**costs, "latency_ms": float(latency_ms)}
 
 
 def _forward_flops(model: CostModel, cached: int, end: int, *, heads: int) -> int:

@@ -10,15 +10,18 @@ Tone = Literal["plain", "good", "bad"]
 
 _ORDER = (
     "em", "em_strict", "f1", "p_at_1", "contradiction_rate", "prompt_tokens", "kv_bytes", "flops", "latency_ms",
-    "tool_call_ms", "store_bytes",
+    "first_token_ms", "token_ms", "tool_call_ms", "store_bytes",
 )  # fmt: skip
 _HEADS: dict[str, str] = {
     "em": "EM", "em_strict": "strict EM", "f1": "F1", "p_at_1": "P@1", "contradiction_rate": "stale",
-    "prompt_tokens": "tokens", "kv_bytes": "KV bytes", "flops": "FLOPs", "latency_ms": "ms", "tool_call_ms": "tool ms",
+    "prompt_tokens": "tokens", "kv_bytes": "KV bytes", "flops": "FLOPs", "latency_ms": "ms",
+    "first_token_ms": "ms to first token", "token_ms": "ms a token", "tool_call_ms": "tool ms",
     "store_bytes": "store bytes",
 }  # fmt: skip
 _COMPACT = ("em", "p_at_1", "prompt_tokens", "latency_ms")
-_UNITS = ("prompt_tokens", "kv_bytes", "flops", "latency_ms", "tool_call_ms", "store_bytes")
+_UNITS = (
+    "prompt_tokens", "kv_bytes", "flops", "latency_ms", "first_token_ms", "token_ms", "tool_call_ms", "store_bytes",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,10 @@
 Loads torch. Memories come in as `hippo_core` records only; this package knows no store.
 """
 
+from hippo_adapters.attach import Attachment, attach, attached, attachment_of, detach
+from hippo_adapters.episodic_adapter import EpisodicAdapter, EpisodicAdapterConfig, TraceStates, batched_traces
 from hippo_adapters.errors import (
+    AdapterFileError,
     ModelFileError,
     PromptTooLongError,
     UnknownModelError,
@@ -12,8 +15,11 @@ from hippo_adapters.errors import (
 )
 from hippo_adapters.generation import Generation, PrefixCache, compute_prefix, generate
 from hippo_adapters.hidden_states import HiddenStateEncoder
+from hippo_adapters.io import describe_adapter, load_adapter, save_adapter, shipped_adapters
 from hippo_adapters.memory import (
     DEFAULT_TEMPLATE,
+    CrossAttentionReader,
+    CrossAttentionReaderConfig,
     KvReader,
     KvReaderConfig,
     PromptTemplate,
@@ -29,10 +35,17 @@ from hippo_adapters.memory import (
 )
 from hippo_adapters.models import KNOWN_MODELS, KnownModel, LanguageModel, fastest_dtype, load_model
 from hippo_adapters.signals import Signals, read, span_surprise
+from hippo_adapters.traces import pack_trace, read_traces, token_states, unpack_trace
 
 __all__ = [
     "DEFAULT_TEMPLATE",
     "KNOWN_MODELS",
+    "AdapterFileError",
+    "Attachment",
+    "CrossAttentionReader",
+    "CrossAttentionReaderConfig",
+    "EpisodicAdapter",
+    "EpisodicAdapterConfig",
     "Generation",
     "HiddenStateEncoder",
     "KnownModel",
@@ -48,18 +61,32 @@ __all__ = [
     "Signals",
     "TextReader",
     "TextReaderConfig",
+    "TraceStates",
     "UnknownModelError",
     "UnknownReaderError",
     "UnsupportedModelError",
     "WorkedExample",
+    "attach",
+    "attached",
+    "attachment_of",
+    "batched_traces",
     "compute_prefix",
+    "describe_adapter",
+    "detach",
     "fastest_dtype",
     "generate",
     "get_reader",
+    "load_adapter",
     "load_model",
     "make_reader",
+    "pack_trace",
     "read",
+    "read_traces",
     "reader_names",
     "register_reader",
+    "save_adapter",
+    "shipped_adapters",
     "span_surprise",
+    "token_states",
+    "unpack_trace",
 ]

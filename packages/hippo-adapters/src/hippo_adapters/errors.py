@@ -21,3 +21,7 @@ class UnknownReaderError(HippoError, ValueError):
 
 class UnsupportedModelError(HippoError, ValueError):
     """A model without a part that a reader needs; the message names the part."""
+
+
+class AdapterFileError(HippoError, OSError):
+    """An adapter's files are missing or cannot be read as an adapter."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from hippo_adapters._cascade import OwnKeys, cascade_attention
 from hippo_adapters._rotary import placed, slots_of
+from hippo_adapters.attach import attachment_of
+from hippo_adapters.episodic_adapter import TraceStates
 from hippo_adapters.errors import PromptTooLongError
 from hippo_adapters.models import LanguageModel
 
@@ -34,7 +37,7 @@ class Generation:
     prompt_tokens: int
     """Tokens of text the answer was conditioned on: prefix and prompt."""
     memory_slots: int = 0
-    """Keys and values of remembered tokens that it was conditioned on beside them, in each layer."""
+    """Remembered tokens that it was conditioned on beside them: by their keys and values, or through an adapter."""
     new_tokens: int
     """Tokens generated."""
     stopped: bool
@@ -107,6 +110,7 @@ def generate(
     *,
     prefix: str | PrefixCache = "",
     memories: Sequence[LayeredMemory | None] | None = None,
+    traces: Sequence[Sequence[TraceStates]] | None = None,
     max_new_tokens: int = 16,
     stop: Sequence[str] = ("\n",),
     batch_size: int = 32,
@@ -127,6 +131,7 @@ def generate(
         prefix: text before every prompt, or a `PrefixCache` of it made by the same model.
         memories: for each prompt the keys and values that stand between prefix and prompt (see `kv_states`), at the
             positions that follow the prefix; None for a prompt without memory.
+        traces: for each prompt the traces (see `read_traces`) that the model's adapter reads; see `attach`.
         max_new_tokens: at most this many tokens an answer.
         stop: strings that end an answer where they first appear, ignoring white space at its very start. The model's
             end token always does.
@@ -141,7 +146,8 @@ def generate(
         weights: the prefix's keys and values once, and `batch_size` times those of the longest prompt and answer.
 
     Raises:
-        InvalidInputError: an empty prompt, or a count below 1, or a prefix made by another model.
+        InvalidInputError: an empty prompt, or a count below 1, or a prefix made by another model, or traces without an
+            adapter.
         PromptTooLongError: a prompt with prefix and answer exceeds the window. Nothing was generated.
     """
     for name, count in (("max_new_tokens", max_new_tokens), ("batch_size", batch_size)):
@@ -166,15 +172,27 @@ def generate(
         raise InvalidInputError(
             f"There are {len(remembered)} memories for {len(rows)} prompts; give one each, or None."
         )
+    read = [()] * len(rows) if traces is None else list(traces)
+    if len(read) != len(rows):
+        raise InvalidInputError(f"There are {len(read)} lists of traces for {len(rows)} prompts; give one each.")
+    attachment = attachment_of(model) if any(read) else None
     _check_lengths(model, rows, remembered, len(shared.tokens) if shared else 0, max_new_tokens)
     order = sorted(range(len(rows)), key=lambda index: (len(rows[index]), slots_of(remembered[index])))
     done: dict[int, Generation] = {}
     with cascade_attention(model.model):
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
-            answers = _generate_batch(
-                model, [rows[i] for i in batch], [remembered[i] for i in batch], shared, max_new_tokens, tuple(stop)
-            )
+            with nullcontext() if attachment is None else attachment.reading([read[i] for i in batch]):
+                answers = _generate_batch(
+                    model,
+                    [rows[i] for i in batch],
+                    [remembered[i] for i in batch],
+                    shared,
+                    max_new_tokens,
+                    tuple(stop),
+                    None if attachment is None else attachment.keep,
+                    [sum(trace.tokens.shape[1] for trace in read[i]) for i in batch],
+                )
             done.update(zip(batch, answers, strict=True))
             if progress is not None:
                 progress(len(done), len(order))
@@ -238,6 +256,8 @@ def _generate_batch(
     shared: PrefixCache | None,
     max_new_tokens: int,
     stop: tuple[str, ...],
+    keep: Callable[[Tensor], None] | None,
+    read_tokens: list[int],
 ) -> list[Generation]:
     longest = max(map(len, rows))
     offset = len(shared.tokens) if shared else 0
@@ -269,12 +289,14 @@ def _generate_batch(
         if len(going) < len(alive):
             kept = torch.tensor(going, device=model.device)
             own.keep(kept)
+            if keep is not None:
+                keep(kept)
             newest, positions = newest[kept], positions[kept]
             alive = [alive[place] for place in going]
         ids = newest[:, None]
     return [
-        _finished(model, new, offset + len(row), slots_of(memory), stop, ended)
-        for row, memory, new, ended in zip(rows, memories, tokens, stopped, strict=True)
+        _finished(model, new, offset + len(row), slots_of(memory) + read, stop, ended)
+        for row, memory, read, new, ended in zip(rows, memories, read_tokens, tokens, stopped, strict=True)
     ]
 
 

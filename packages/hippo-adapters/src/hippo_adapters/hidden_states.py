@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from hippo_core.errors import InvalidInputError
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hippo_adapters._blocks import watching
 from hippo_adapters.errors import PromptTooLongError
 from hippo_adapters.models import LanguageModel
 
@@ -105,29 +105,6 @@ class HiddenStateEncoder:
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         return (rows / np.maximum(norms, 1e-12)).astype(np.float32)
 
-    @contextmanager
-    def watching(self, *, stop: bool = False) -> Generator[list[Tensor]]:
-        """Collect the block's output (rows, columns, dim) of each forward pass inside the block, last one last.
-
-        Args:
-            stop: end the forward pass there, by an exception that this context swallows.
-        """
-        seen: list[Tensor] = []
-
-        def keep(module: Any, arguments: Any, output: Any) -> None:
-            seen.append(output if isinstance(output, Tensor) else output[0])
-            if stop:
-                raise _ReadEnoughError
-
-        decoder: Any = self.model.model.get_decoder()
-        handle = decoder.layers[self.layer - 1].register_forward_hook(keep)
-        try:
-            yield seen
-        except _ReadEnoughError:
-            pass
-        finally:
-            handle.remove()
-
     @torch.inference_mode()
     def _raw(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = [self.model.encode(text) for text in texts]
@@ -151,17 +128,13 @@ class HiddenStateEncoder:
             lengths = torch.tensor([len(rows[i]) for i in batch])
             columns = torch.arange(ids.shape[1])
             wanted = (columns >= len(start)) & (columns < len(start) + lengths[:, None])
-            with self.watching(stop=True) as seen:
+            with watching(self.model, [self.layer], stop=True) as seen:
                 decoder(input_ids=ids.to(self.model.device), use_cache=False)
-            result[batch] = pooled(seen[0], wanted.to(self.model.device)).numpy()
+            result[batch] = pooled(seen[self.layer], wanted.to(self.model.device)).numpy()
         return result
 
 
 _DEPTH = 1 / 6  # block 5 of 30: inside the plateau of blocks 1 to 6, not at its edge
-
-
-class _ReadEnoughError(Exception):
-    """Ends a forward pass once the wanted block has spoken."""
 
 
 def pooled(states: Tensor, wanted: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from hippo_core.errors import InvalidInputError
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hippo_adapters._blocks import watching
 from hippo_adapters.errors import PromptTooLongError
 from hippo_adapters.hidden_states import HiddenStateEncoder, pooled
 from hippo_adapters.models import LanguageModel
@@ -163,9 +164,9 @@ def _read_batch(
     if encoder is None:
         states = decoder(input_ids=ids, use_cache=False).last_hidden_state
     else:
-        with encoder.watching() as middle:
+        with watching(encoder.model, [encoder.layer]) as middle:
             states = decoder(input_ids=ids, use_cache=False).last_hidden_state
-        vectors = list(encoder.finished(pooled(middle[0], wanted)))
+        vectors = list(encoder.finished(pooled(middle[encoder.layer], wanted)))
     predicting = torch.roll(wanted, -1, dims=1)  # the state one column before each wanted token predicts it
     nll, entropy = _surprise(model, states[predicting], ids[wanted])
     ends = np.cumsum([len(row.tokens) for row in rows])[:-1]

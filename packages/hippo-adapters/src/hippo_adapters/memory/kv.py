@@ -84,6 +84,10 @@ class KvReader:
         self._sink: PrefixCache | None = None
         self._states: OrderedDict[str, LayeredMemory] = OrderedDict()
 
+    def prompt(self, question: str, recalled: Sequence[Hit[Episode]] = ()) -> str:
+        """Return what the model sees as text for one question, after the template's prefix: no trace."""
+        return self.config.template.prompt(question)
+
     def answer(
         self,
         model: LanguageModel,
@@ -103,7 +107,7 @@ class KvReader:
             raise InvalidInputError(f"There are {len(recalled)} lists of traces for {len(questions)} questions.")
         template = self.config.template
         shown = [list(hits[: template.traces]) for hits in recalled]
-        prompts = [template.prompt(question) for question in questions]
+        prompts = [self.prompt(question) for question in questions]
         answers: dict[int, Generation] = {}
         for remembers in (False, True):
             places = [place for place, hits in enumerate(shown) if bool(hits) == remembers]

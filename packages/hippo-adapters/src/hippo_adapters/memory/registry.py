@@ -17,6 +17,10 @@ from hippo_adapters.models import LanguageModel
 class Reader(Protocol):
     """One way in which recalled traces reach a language model."""
 
+    def prompt(self, question: str, recalled: Sequence[Hit[Episode]] = ()) -> str:
+        """Return what the model sees as text for one question, after the template's prefix."""
+        ...
+
     def answer(
         self,
         model: LanguageModel,

@@ -1,0 +1,56 @@
+"""What a model's blocks put out during a forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor
+
+from hippo_adapters.models import LanguageModel
+
+
+class _ReadEnoughError(Exception):
+    """Ends a forward pass once the last wanted block has spoken."""
+
+
+def decoder_blocks(model: LanguageModel) -> Any:
+    """Return the model's decoder blocks, in order."""
+    decoder: Any = model.model.get_decoder()
+    return decoder.layers
+
+
+def output_of(output: Any) -> Tensor:
+    """Return the states in what a block returned: a tensor, or a tuple that starts with it."""
+    return output if isinstance(output, Tensor) else output[0]
+
+
+@contextmanager
+def watching(model: LanguageModel, blocks: Collection[int], *, stop: bool = False) -> Generator[dict[int, Tensor]]:
+    """Collect the outputs (rows, columns, dim) of some blocks, counted from 1, of the latest forward pass inside.
+
+    Args:
+        model: whose blocks.
+        blocks: which of them.
+        stop: end a forward pass after the last of them, by an exception that this context swallows; so one pass only.
+    """
+    seen: dict[int, Tensor] = {}
+    last = max(blocks)
+
+    def keeper(block: int) -> Any:
+        def keep(module: Any, arguments: Any, output: Any) -> None:
+            seen[block] = output_of(output)
+            if stop and block == last:
+                raise _ReadEnoughError
+
+        return keep
+
+    handles = [decoder_blocks(model)[block - 1].register_forward_hook(keeper(block)) for block in sorted(set(blocks))]
+    try:
+        yield seen
+    except _ReadEnoughError:
+        pass
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,328 @@
+"""The adapter by which a frozen model reads traces: which trace the cue means, then which of its tokens is next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from hippo_core.errors import InvalidInputError
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hippo_adapters.models import LanguageModel
+
+NULL, END = 0, 1
+"""The two slots before the memory's tokens: nothing here answers; the answer ends here."""
+SLOTS = 2
+STRENGTH = 0.5
+"""Size of what is written, in sizes of the residual stream: the least at which every token read is said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodicAdapterConfig:
+    """Shape and place of an adapter.
+
+    Raises:
+        InvalidInputError: a size below 1, or blocks that do not follow each other.
+    """
+
+    hidden_size: int
+    """Width of the model's residual stream."""
+    match_block: int
+    """Block after which question and traces are matched word by word; counted from 1."""
+    read_block: int
+    """Block after which the tokens of a trace are attended to."""
+    write_block: int
+    """Block after which what was read enters the residual stream."""
+    key_dim: int = 256
+    """Width of queries and keys."""
+    match_dim: int = 128
+    """Width in which words are matched."""
+
+    def __post_init__(self) -> None:
+        for name in ("hidden_size", "match_block", "key_dim", "match_dim"):
+            if getattr(self, name) < 1:
+                raise InvalidInputError(f"`{name}` must be at least 1, not {getattr(self, name)}.")
+        if not self.match_block <= self.read_block <= self.write_block:
+            raise InvalidInputError(
+                "`match_block`, `read_block` and `write_block` must not decrease: what is found in one is used in the "
+                f"next; they are {self.match_block}, {self.read_block}, {self.write_block}."
+            )
+
+    @classmethod
+    def of(cls, model: LanguageModel, *, key_dim: int = 256, match_dim: int = 128) -> EpisodicAdapterConfig:
+        """Return the blocks that were best for SmolLM2-135M (4, 18 and the last of 30), at the same depth of `model`.
+
+        docs/LOG.md has the comparison. With fewer than three blocks all of them are the same.
+        """
+        return cls(
+            hidden_size=model.hidden_size,
+            match_block=max(1, round(model.layers * 4 / 30)),
+            read_block=max(1, round(model.layers * 18 / 30)),
+            write_block=model.layers,
+            key_dim=key_dim,
+            match_dim=match_dim,
+        )
+
+
+class TraceStates(NamedTuple):
+    """Traces of a batch of rows, one after the other in each row and padded on the right.
+
+    M is the number of tokens of the row that has most of them.
+    """
+
+    tokens: Tensor
+    """(rows, M) int64 token ids."""
+    low: Tensor
+    """(rows, M, hidden) states after `match_block`."""
+    high: Tensor
+    """(rows, M, hidden) states after `read_block`."""
+    trace: Tensor
+    """(rows, M) int64: which of the row's traces a token belongs to, from 0."""
+    mask: Tensor
+    """(rows, M) bool: False for padding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PreparedTraces:
+    """A batch's memory as the adapter uses it, computed once for all steps of an answer."""
+
+    keys: Tensor
+    """(rows, M, key_dim)."""
+    words: Tensor
+    """(rows, M, match_dim), of length 1."""
+    trace: Tensor
+    """(rows, M) int64: which of the row's traces a token belongs to."""
+    mask: Tensor
+    """(rows, M) bool."""
+    traces: int
+    """Traces of the row that has most of them."""
+
+    def rows(self, kept: Tensor) -> PreparedTraces:
+        """Return some rows (indices)."""
+        parts = {name: getattr(self, name)[kept] for name in ("keys", "words", "trace", "mask")}
+        return PreparedTraces(**parts, traces=self.traces)
+
+
+class CueState(NamedTuple):
+    """What of the cue was matched so far: lets a cached decoding step continue where the last one ended."""
+
+    matched: Tensor
+    """(rows, traces) sum of importance times similarity."""
+    weight: Tensor
+    """(rows, 1) sum of importance."""
+
+
+class EpisodicAdapter(nn.Module):
+    """Reads traces in two steps, both learned, both from the frozen model's own states.
+
+    *Which trace.* After `match_block` each token of the question is compared with every token of a trace; the best
+    similarity counts, weighted by the token's importance, and the sums over the question so far rank the traces (late
+    interaction, source: ColBERT, arXiv:2004.12832). A null trace has one fixed similarity to everything: what matches
+    worse than it is not read.
+
+    *Which token.* After `read_block` a query attends to all tokens of all traces. A token's key is made of its own
+    state and of its predecessor's, so that a query finds "what comes next here"; the rank of its trace is added to its
+    score. Two slots compete with them: null, whose value is zero, and the end of an answer.
+
+    *What is written.* For each attended token what brings the model to say it, computed from the model's own output
+    embedding (`derive_values`), is added after `write_block`. Where null wins nothing is.
+
+    Args:
+        config: shape and place.
+        rng: draws the starting weights; None for torch's own generator.
+    """
+
+    def __init__(self, config: EpisodicAdapterConfig, *, rng: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.config = config
+        hidden, keys = config.hidden_size, config.key_dim
+        # Low and high states side by side: identity of words is plainer below, their role above
+        self.query = nn.Linear(2 * hidden, keys, bias=False)
+        self.key = nn.Linear(2 * hidden, keys, bias=False)
+        self.previous_key = nn.Linear(2 * hidden, keys, bias=False)
+        self.slot_keys = nn.Parameter(torch.empty(SLOTS, keys))
+        self.cue = nn.Linear(hidden, config.match_dim, bias=False)
+        self.word = nn.Linear(hidden, config.match_dim, bias=False)
+        self.importance = nn.Linear(hidden, 1)
+        self.null_similarity = nn.Parameter(torch.tensor(0.5))
+        # Not trained: see `derive_values`
+        self.register_buffer("value_map", None, persistent=False)
+        self.register_buffer("value_mean", None, persistent=False)
+        self.register_buffer("end_value", None, persistent=False)
+        for part in (self.query, self.key, self.previous_key):
+            nn.init.normal_(part.weight, std=hidden**-0.5, generator=rng)
+        nn.init.normal_(self.slot_keys, std=0.02, generator=rng)
+        nn.init.orthogonal_(self.cue.weight, generator=rng)
+        with torch.no_grad():
+            # Equal words start as similar: both maps are the same one
+            self.word.weight.copy_(self.cue.weight)
+            self.importance.weight.zero_()
+            self.importance.bias.fill_(0.5)
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained numbers."""
+        return sum(part.numel() for part in self.parameters())
+
+    def flops(self, *, columns: int, slots: int) -> int:
+        """Return the operations for reading (a multiply-add counts as two), the projection of the traces included.
+
+        Args:
+            columns: tokens of question and answer.
+            slots: tokens of the traces.
+        """
+        hidden, keys, match = self.config.hidden_size, self.config.key_dim, self.config.match_dim
+        each_slot = 4 * hidden * keys + hidden * match + hidden * hidden
+        each_column = 2 * hidden * keys + hidden * match + slots * (keys + match + hidden)
+        return 2 * (slots * each_slot + columns * each_column)
+
+    def memory_bytes(self, *, slots: int) -> int:
+        """Return the bytes that `slots` tokens of traces take while an answer is generated."""
+        return 4 * slots * (self.config.key_dim + self.config.match_dim + self.config.hidden_size)
+
+    @torch.no_grad()
+    def derive_values(self, embeddings: Tensor, *, end: int) -> None:
+        """Make the value of each token what brings the model to say that token: the copy is computed, not trained.
+
+        A token's own output embedding is not that: all embeddings share a large part, and similar ones win instead.
+        Centred and whitened by the covariance of all of them, and added at half the residual stream's size, it was
+        said in 200 of 200 answers' tokens, the plain one in 156 (docs/LOG.md). `attach` calls this.
+
+        Args:
+            embeddings: (vocabulary, hidden), the model's output embedding.
+            end: the token that ends an answer.
+
+        Cost:
+            O(vocabulary · hidden²): a third of a second for SmolLM2-135M.
+        """
+        rows = embeddings.float()
+        mean = rows.mean(dim=0)
+        covariance = (rows - mean).T @ (rows - mean) / len(rows)
+        # The ridge leaves alone what hardly varies
+        covariance += 0.1 * covariance.diagonal().mean() * torch.eye(len(covariance), device=rows.device)
+        self.value_map, self.value_mean = torch.linalg.inv(covariance), mean
+        self.end_value = self.values(torch.tensor(end, device=rows.device), embeddings)
+
+    def values(self, tokens: Tensor, embeddings: Tensor) -> Tensor:
+        """Return the values (…, hidden), of mean square 1, of token ids (…)."""
+        return _scaled((embeddings[tokens].float() - self.value_mean) @ self.value_map)
+
+    def prepare(self, memory: TraceStates) -> PreparedTraces:
+        """Project a batch's traces, with at least one token in the row that has most."""
+        states = _joined(memory.low, memory.high)
+        starts = functional.pad(memory.trace[:, 1:] != memory.trace[:, :-1], (1, 0), value=True)
+        previous = functional.pad(states[:, :-1], (0, 0, 1, 0)).masked_fill(starts[..., None], 0.0)
+        return PreparedTraces(
+            keys=self.key(states) + self.previous_key(previous),
+            words=functional.normalize(self.word(_scaled(memory.low)), dim=-1),
+            trace=memory.trace,
+            mask=memory.mask,
+            traces=int(memory.trace.max()) + 1,
+        )
+
+    def match(
+        self, low: Tensor, real: Tensor, memory: PreparedTraces, before: CueState | None = None
+    ) -> tuple[Tensor, Tensor, CueState]:
+        """Rank the traces by the cue, at each of its tokens.
+
+        Args:
+            low: (rows, columns, hidden) states of the question after `match_block`.
+            real: (rows, columns) bool, False for padding.
+            memory: the rows' traces.
+            before: what earlier columns matched.
+
+        Returns:
+            Ranks (rows, columns, traces), the null trace's (rows, columns, 1), and the state after the last column.
+            No column depends on a later one.
+        """
+        scaled = _scaled(low)
+        cue = functional.normalize(self.cue(scaled), dim=-1)
+        # Below -1, so that padding is never the best match
+        similar = (cue @ memory.words.transpose(1, 2)).masked_fill(~memory.mask[:, None], -2.0)
+        place = memory.trace[:, None].expand_as(similar)
+        best = similar.new_full((*similar.shape[:2], memory.traces), -2.0).scatter_reduce(2, place, similar, "amax")
+        weight = functional.softplus(self.importance(scaled)) * real[..., None]
+        matched, total = (weight * best).cumsum(1), weight.cumsum(1)
+        if before is not None:
+            matched, total = matched + before.matched[:, None], total + before.weight[:, None]
+        return matched, total * self.null_similarity, CueState(matched[:, -1], total[:, -1])
+
+    def attend(self, low: Tensor, high: Tensor, ranks: Tensor, null_rank: Tensor, memory: PreparedTraces) -> Tensor:
+        """Return the log of the attention to null, end and each memory token, (rows, columns, 2 + M).
+
+        Args:
+            low: (rows, columns, hidden) states of the question after `match_block`.
+            high: the same after `read_block`.
+            ranks: from `match`.
+            null_rank: from `match`.
+            memory: the rows' traces.
+        """
+        query = self.query(_joined(low, high)) / math.sqrt(self.config.key_dim)
+        place = memory.trace[:, None].expand(*query.shape[:2], memory.trace.shape[1])
+        scores = query @ memory.keys.transpose(1, 2) + ranks.gather(2, place)
+        scores = scores.masked_fill(~memory.mask[:, None], float("-inf"))
+        # √key_dim undone: two slots alone compete with all tokens, and start no weaker than they
+        slots = query @ self.slot_keys.T * math.sqrt(self.config.key_dim)
+        slots = slots + torch.cat([null_rank, ranks.amax(2, keepdim=True)], dim=2)
+        return torch.cat([slots, scores], dim=2).log_softmax(dim=2)
+
+    def read(self, attention: Tensor, values: Tensor) -> Tensor:
+        """Return what attention reads, (rows, columns, hidden).
+
+        Where null has half of the attention or more nothing is read, and the model says what it would have said;
+        elsewhere the values are weighted by the rest of the attention. Rows without traces read nothing.
+
+        Args:
+            attention: log attention, from `attend`.
+            values: (rows, M, hidden), from `values`.
+        """
+        weights = attention.exp()
+        rest = weights[..., SLOTS:].sum(dim=2, keepdim=True) + weights[..., END, None]
+        reads = (rest > 0.5) & (weights[..., SLOTS:].sum(dim=(1, 2)) > 0)[:, None, None]
+        read = weights[..., SLOTS:] @ values + weights[..., END, None] * self.end_value
+        return torch.where(reads, read / rest.clamp_min(1e-9), 0.0)
+
+    def write(self, hidden: Tensor, read: Tensor) -> Tensor:
+        """Return the residual stream (rows, columns, hidden) with what was read added, in its own number type."""
+        size = hidden.float().pow(2).mean(dim=-1, keepdim=True).sqrt()
+        return hidden + (STRENGTH * size * read).to(hidden.dtype)
+
+
+def batched_traces(rows: Sequence[Sequence[TraceStates]], *, hidden_size: int, device: torch.device) -> TraceStates:
+    """Return the memory of a batch.
+
+    Args:
+        rows: for each row its traces, each a `TraceStates` of one row; some rows may have none.
+        hidden_size: width of the states.
+        device: where the memory goes.
+    """
+    width = max((sum(trace.tokens.shape[1] for trace in row) for row in rows), default=0)
+    tokens = torch.zeros(len(rows), width, dtype=torch.long)
+    low, high = (torch.zeros(len(rows), width, hidden_size) for _ in range(2))
+    place = torch.zeros(len(rows), width, dtype=torch.long)
+    mask = torch.zeros(len(rows), width, dtype=torch.bool)
+    for number, row in enumerate(rows):
+        ends = [0]
+        for trace in row:
+            ends.append(ends[-1] + trace.tokens.shape[1])
+        for index, (trace, (start, stop)) in enumerate(zip(row, pairwise(ends), strict=True)):
+            tokens[number, start:stop] = trace.tokens[0]
+            low[number, start:stop] = trace.low[0]
+            high[number, start:stop] = trace.high[0]
+            place[number, start:stop] = index
+        mask[number, : ends[-1]] = True
+    return TraceStates(*(part.to(device) for part in (tokens, low, high, place, mask)))
+
+
+def _scaled(states: Tensor) -> Tensor:
+    states = states.float()
+    return states * torch.rsqrt(states.pow(2).mean(dim=-1, keepdim=True) + 1e-6)
+
+
+def _joined(low: Tensor, high: Tensor) -> Tensor:
+    return torch.cat([_scaled(low), _scaled(high)], dim=-1)

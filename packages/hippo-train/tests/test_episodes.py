@@ -1,0 +1,76 @@
+"""Training episodes: every question has one answer among the traces it is shown with, and none of a test's words."""
+
+import random
+import re
+
+import pytest
+from hippo_train import Words, make_cluster, reserved_words, whole_words
+from hippo_train.grammar import EVENT_QUESTIONS, EVENT_TEXTS, FAMILIES
+
+VOCABULARY = whole_words(["Ġlemon", "Ġwindow", "ĠLondon", "Ġnumber", "Ġgreen", "Ġx9", "ning", "ĠMarcel", "Ġé"])
+
+
+def clusters(seed: int, count: int):
+    rng = random.Random(seed)
+    words = Words(VOCABULARY, reserved=reserved_words(), rng=rng)
+    return [make_cluster(words, rng) for _ in range(count)]
+
+
+def test_only_whole_words_of_a_vocabulary_are_used():
+    assert VOCABULARY == ["London", "Marcel", "green", "lemon", "number", "window"]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_every_sentence_form_holds_every_slot_and_no_question_its_own_answer(family):
+    for text in family.texts:
+        assert set(re.findall(r"\{(\w+)\}", text)) == set(family.slots), text
+    for slot, questions in family.questions.items():
+        for question in questions:
+            asked = set(re.findall(r"\{(\w+)\}", question))
+            assert asked <= set(family.slots), question
+            assert slot not in asked, question
+            assert asked, question
+
+
+def test_events_can_ask_for_each_of_their_parts():
+    assert set(EVENT_QUESTIONS) == {"who", "what", "place", "time"}
+    for text in EVENT_TEXTS:
+        assert {name.lower() for name in re.findall(r"\{(\w+)\}", text)} >= {"who", "what", "place", "time"}, text
+
+
+def test_the_answer_stands_in_the_gold_episode_and_not_in_the_question():
+    asked = 0
+    for cluster in clusters(0, 300):
+        assert len(set(cluster.episodes)) >= 7
+        for question in cluster.questions:
+            asked += 1
+            assert question.answer in cluster.episodes[question.gold]
+            assert question.answer not in question.text
+            assert question.gold not in question.rivals
+            assert len(question.rivals) >= 4
+    assert asked > 3000
+
+
+def test_an_episode_that_the_same_question_could_mean_is_no_rival():
+    doubles = 0
+    for cluster in clusters(1, 300):
+        for one in cluster.questions:
+            for other in cluster.questions:
+                if one.text == other.text and one.gold != other.gold:
+                    doubles += 1
+                    assert other.gold not in one.rivals
+    assert doubles > 20
+
+
+def test_no_value_holds_a_reserved_word():
+    reserved = reserved_words()
+    assert len(reserved) > 500
+    words = Words(VOCABULARY, reserved={*reserved, "lemon"}, rng=random.Random(0))
+    drawn = " ".join(words.draw("thing") + " " + words.draw("place") + " " + words.draw("person") for _ in range(2000))
+    assert not {*reserved, "lemon"} & set(re.findall(r"\w+", drawn.lower()))
+    assert "window" in drawn
+
+
+def test_the_same_seed_gives_the_same_clusters():
+    assert clusters(5, 20) == clusters(5, 20)
+    assert clusters(5, 20) != clusters(6, 20)
