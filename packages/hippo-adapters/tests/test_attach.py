@@ -148,7 +148,9 @@ def test_the_gradient_reaches_every_parameter_of_the_adapter_and_none_of_the_bas
 
 
 @pytest.mark.model
-@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # peft asks transformers by the old name
+@pytest.mark.filterwarnings(
+    "ignore:.*is_gradient_checkpointing:FutureWarning"
+)  # peft asks transformers by the old name
 def test_lora_on_the_same_model(model: LanguageModel, adapter):
     from peft import LoraConfig, get_peft_model
 
@@ -232,3 +234,30 @@ def test_misuse_is_named(model: LanguageModel):
         attach(model, narrow)
     with pytest.raises(InvalidInputError, match="must not decrease"):
         EpisodicAdapterConfig(hidden_size=8, match_block=3, read_block=2, write_block=4)
+
+
+@pytest.mark.model
+def test_what_is_written_is_what_is_said(model: LanguageModel, adapter):
+    """The value of a token makes the model say that token, wherever it is written; its plain embedding does not."""
+    head = model.model.get_output_embeddings().weight
+    decoder = model.model.get_decoder()
+    ids = torch.tensor([model.encode("The ferry was late, so they ate at the inn. Question: Who came? Answer: Ada")])
+    seen = []
+    handle = decoder.layers[-1].register_forward_hook(lambda module, arguments, output: seen.append(output))
+    with torch.no_grad():
+        decoder(input_ids=ids, use_cache=False)
+        handle.remove()
+        states = seen[0][0]
+        words = [model.encode(f" {word}")[0] for word in " ".join(TRACES + QUESTIONS).replace("?", "").split()]
+        tokens = torch.tensor(
+            sorted({*words, *torch.randint(len(head), (100,), generator=torch.Generator().manual_seed(0)).tolist()})
+        )
+
+        def said(values: torch.Tensor) -> float:
+            written = adapter.write(states[:, None], values[None])  # (positions, tokens, hidden)
+            return float(((decoder.norm(written) @ head.T).argmax(-1) == tokens).float().mean())
+
+        ours = said(adapter.values(tokens, head))
+        plain = head[tokens] / head[tokens].pow(2).mean(dim=-1, keepdim=True).sqrt()
+        assert ours >= 0.99
+        assert said(plain) <= ours - 0.1

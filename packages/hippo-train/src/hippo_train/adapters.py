@@ -41,9 +41,9 @@ class AdapterTrainingConfig:
     """Traces in a step, about."""
     trace_counts: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 12, 16, 32)
     """Numbers of traces that the questions of a step may have."""
-    unanswerable: float = 0.2
+    unanswerable: float = 0.3
     """Share of questions without their gold trace, followed by what the base model says."""
-    hard: float = 0.6
+    hard: float = 0.75
     """Share of questions whose other traces are all as similar as can be."""
     learning_rate: float = 1.5e-3
     """At its highest, after 50 steps; a cosine brings it down to a twentieth."""
