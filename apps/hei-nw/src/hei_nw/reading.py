@@ -30,8 +30,9 @@ from hippo_lab.accounting import answer_costs
 from hippo_lab.arms import ArmName
 
 ADAPTER = "smollm2-135m"
-TRACES = {"text": 1, "kv": 1, "cross_attention": 4, "text+cross_attention": 4}
-"""How many traces each way of reading takes, where an arm's name does not say. Chosen on dev worlds (docs/LOG.md)."""
+TRACES = 1
+"""How many traces an arm reads where its name does not say. A second one confuses a reader of text, and the adapter
+cannot tell which of two versions of a fact is newer: that is the store's to say, by its first hit (docs/LOG.md)."""
 MAX_NEW_TOKENS = 16
 
 Hits = Sequence[Hit[Episode]]
@@ -58,7 +59,7 @@ class Answerer:
 
     def reader(self, arm: ArmName) -> Any:
         """Return the arm's reader, with what it keeps (worked examples, states of traces)."""
-        way, k = way_of(arm), arm.k or TRACES[way_of(arm)]
+        way, k = way_of(arm), arm.k or TRACES
         random = arm.base.endswith("_random")
         name = f"{way}@{k}{'_random' if random else ''}"
         if name not in self._readers:
@@ -67,7 +68,7 @@ class Answerer:
 
     def traces_of(self, arm: ArmName) -> int:
         """Return how many traces an arm reads."""
-        return arm.k or TRACES[way_of(arm)]
+        return arm.k or TRACES
 
     def answer(self, arm: ArmName, questions: Sequence[str], found: Sequence[Hits]) -> list[Generation]:
         """Return the answer to each question."""
@@ -133,5 +134,5 @@ class Answerer:
             adapter = EpisodicAdapter(adapter.config, rng=torch.Generator().manual_seed(0))
         config = CrossAttentionReaderConfig(traces=k, **shared)
         if way == "text+cross_attention":
-            config = replace(config, template=DEFAULT_TEMPLATE, text_traces=TRACES["text"])
+            config = replace(config, template=DEFAULT_TEMPLATE, text_traces=TRACES)
         return CrossAttentionReader(config, adapter=adapter)
