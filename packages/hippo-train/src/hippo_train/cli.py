@@ -63,7 +63,7 @@ def _train(resolved: Mapping[str, Any], *, command: str) -> None:
     if dry_run:
         _show_plan(model, training, shape, console)
         return
-    start = time.perf_counter()
+    start, commit = time.perf_counter(), _commit()  # of the code that runs, whatever is committed meanwhile
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeRemainingColumn(), console=console) as bars:
         reading = bars.add_task("Reading episodes", total=None)
@@ -89,7 +89,7 @@ def _train(resolved: Mapping[str, Any], *, command: str) -> None:
         model=model,
         training={
             "command": command,
-            "commit": _commit(),
+            "commit": commit,
             "dtype": str(model.dtype).removeprefix("torch."),
             "seconds": seconds,
             **asdict(training),
