@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from importlib import resources
 
 _LOOKS = """pale shiny broken narrow heavy tiny huge crooked fluffy sticky woven carved dull spiky curved glossy faded
@@ -143,7 +143,7 @@ class Words:
     def _chance(self, p: float) -> bool:
         return self._rng.random() < p
 
-    def _pick(self, values: list[str]) -> str:
+    def _pick(self, values: Sequence[str]) -> str:
         return self._rng.choice(values)
 
     def _invented(self) -> str:
@@ -160,7 +160,7 @@ class Words:
     def _person(self) -> str:
         return f"{self._proper_name()} {self._proper_name()}" if self._chance(0.45) else self._proper_name()
 
-    def _noun(self, written: list[str]) -> str:
+    def _noun(self, written: Sequence[str]) -> str:
         if self._common and self._chance(0.4):
             return self._pick(self._common)
         return self._invented() if self._chance(0.1) else self._pick(written)
