@@ -18,8 +18,9 @@ from hippo_adapters.models import LanguageModel
 NULL, END = 0, 1
 """The two slots before the memory's tokens: nothing here answers; the answer ends here."""
 SLOTS = 2
-STRENGTH = 0.5
-"""Size of what is written, in sizes of the residual stream: the least at which every token read is said."""
+STRENGTH = 1.0
+"""Size of what is written, in sizes of the residual stream. At a quarter of it one token in twelve is not said, at a half
+one in eighty, at one size none (docs/LOG.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,9 +190,8 @@ class EpisodicAdapter(nn.Module):
     def derive_values(self, embeddings: Tensor, *, end: int) -> None:
         """Make the value of each token what brings the model to say that token: the copy is computed, not trained.
 
-        A token's own output embedding is not that: all embeddings share a large part, and similar ones win instead.
-        Centred and whitened by the covariance of all of them, and added at half the residual stream's size, it was
-        said in 200 of 200 answers' tokens, the plain one in 156 (docs/LOG.md). `attach` calls this.
+        A token's own output embedding is not that: all embeddings share a large part, and similar ones win instead. It
+        is centred and whitened by the covariance of all of them (docs/LOG.md). `attach` calls this.
 
         Args:
             embeddings: (vocabulary, hidden), the model's output embedding.
