@@ -19,8 +19,8 @@ NULL, END = 0, 1
 """The two slots before the memory's tokens: nothing here answers; the answer ends here."""
 SLOTS = 2
 STRENGTH = 1.0
-"""Size of what is written, in sizes of the residual stream. At a quarter of it one token in twelve is not said, at a half
-one in eighty, at one size none (docs/LOG.md)."""
+"""Size of what is written, in sizes of the residual stream. At a quarter of it one token of a trace in twelve is not
+said, at a half one in eighty, at one size none (docs/LOG.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
