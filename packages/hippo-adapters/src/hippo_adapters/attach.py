@@ -153,7 +153,7 @@ def attach(model: LanguageModel, adapter: EpisodicAdapter) -> Attachment:
     checked_shape(model, adapter.config)
     head: Any = model.model.get_output_embeddings()
     attachment = Attachment(model, adapter.to(model.device))
-    if adapter.end_value is None:
+    if not adapter.has_values:
         adapter.derive_values(head.weight, end=model.encode("\n")[0])
     model.model.add_module(NAME, attachment)
     return attachment

@@ -170,6 +170,11 @@ class EpisodicAdapter(nn.Module):
         """Number of trained numbers."""
         return sum(part.numel() for part in self.parameters())
 
+    @property
+    def has_values(self) -> bool:
+        """Whether `derive_values` was called."""
+        return self._buffers["end_value"] is not None
+
     def flops(self, *, columns: int, slots: int) -> int:
         """Return the operations for reading (a multiply-add counts as two), the projection of the traces included.
 
