@@ -69,7 +69,7 @@ def test_a_template_that_cannot_work_is_refused(field, value):
 
 
 def test_an_unknown_reader_lists_the_known_ones():
-    with pytest.raises(UnknownReaderError, match="No reader 'txt'; there are: kv, text"):
+    with pytest.raises(UnknownReaderError, match="No reader 'txt'; there are: cross_attention, kv, text"):
         make_reader("txt")
 
 
