@@ -84,7 +84,7 @@ def test_where_the_attention_lies_is_what_generation_says(model: LanguageModel):
             answers = generate(model, prompts, traces=[[trace] for trace in pool.traces], max_new_tokens=1)
         for row, (one, answer) in enumerate(zip(pool.answered, answers, strict=True)):
             most = found[row, one.prompt - 1]
-            if most.max().exp() > 0.9 and most.argmax() >= 2:
+            if most.max().exp() > 0.999 and most.argmax() >= 2:  # a few percent elsewhere may be heard
                 said.append(answer.tokens[0])
                 expected.append(int(batch.said[row, most.argmax()]))
     assert len(said) >= 6
