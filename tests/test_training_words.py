@@ -7,7 +7,7 @@ import pytest
 from hei_nw.suites import make_world, suite_names
 from hei_nw.suites.vocabulary import DEV, TEST, Vocabulary
 from hippo_train import reserved_words
-from hippo_train.grammar import EVENT_QUESTIONS, EVENT_TEXTS, FAMILIES, PLACE_PREPOSITIONS, VERBS
+from hippo_train._grammar import EVENT_QUESTIONS, EVENT_TEXTS, FAMILIES, PLACE_PREPOSITIONS, VERBS
 from hippo_train.words import _ATTRIBUTES, _DAYS, _MONTHS, _QUANTITIES, _RELATIONS
 
 # Words of names that say nothing by themselves

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from hippo_train import Words, make_cluster, reserved_words, whole_words
-from hippo_train.grammar import EVENT_QUESTIONS, EVENT_TEXTS, FAMILIES
+from hippo_train._grammar import EVENT_QUESTIONS, EVENT_TEXTS, FAMILIES
 
 VOCABULARY = whole_words(["Ġlemon", "Ġwindow", "ĠLondon", "Ġnumber", "Ġgreen", "Ġx9", "ning", "ĠMarcel", "Ġé"])
 

@@ -114,7 +114,7 @@ def train_adapter(
     Args:
         model: stays as it is.
         training: how; the defaults if None.
-        shape: the adapter's blocks and sizes; those that were best for SmolLM2-135M, at the same depth, if None.
+        shape: the adapter's blocks and sizes; those of SmolLM2-135M's adapter, at the same depth, if None.
         on_read: called with (texts read, texts in all) while the model reads.
         on_step: called with the number of steps done.
         on_log: called every `training.log_every` steps and after the last.

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hippo_train.grammar import EVENT_QUESTIONS, EVENT_TEXTS, FAMILIES, PLACE_PREPOSITIONS, VERBS, Family
+from hippo_train._grammar import EVENT_QUESTIONS, EVENT_TEXTS, FAMILIES, PLACE_PREPOSITIONS, VERBS, Family
 from hippo_train.words import Words
 
 EVENT_SHARE = 0.4

@@ -25,6 +25,9 @@ from hippo_train.episodes import Cluster
 REFUSED_TOKENS = 8
 """Tokens of what the base model says to a question without memory that are learned to be left alone."""
 
+UNAIDED_EVERY = 4
+"""One question in so many is also answered by the base model alone."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Asked:
@@ -86,8 +89,6 @@ def make_pool(
     clusters: Sequence[Cluster],
     config: EpisodicAdapterConfig,
     progress: Callable[[int, int], None] | None = None,
-    *,
-    unaided_share: float = 0.25,
 ) -> Pool:
     """Read the traces and questions of some clusters with the frozen model.
 
@@ -98,7 +99,6 @@ def make_pool(
         clusters: what to read.
         config: after which blocks states are taken.
         progress: called with (texts read, texts in all).
-        unaided_share: share of the questions that the base model answers by itself.
     """
     texts = [text for cluster in clusters for text in cluster.episodes]
     total = len(texts) + sum(len(cluster.questions) for cluster in clusters)
@@ -125,7 +125,7 @@ def make_pool(
             plans.append((model.encode(prompt), answer, {"gold": gold, "rivals": rivals, "start": start}))
             prompts.append(prompt)
         first += len(cluster.episodes)
-    alone = range(0, len(plans), max(1, round(1 / unaided_share)))
+    alone = range(0, len(plans), UNAIDED_EVERY)
     said = generate(model, [prompts[i] for i in alone], max_new_tokens=REFUSED_TOKENS, batch_size=64)
     rows = [[*prompt, *answer] for prompt, answer, _ in plans]
     rows += [[*plans[i][0], *generation.tokens[:-1]] for i, generation in zip(alone, said, strict=True)]
