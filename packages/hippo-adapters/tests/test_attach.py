@@ -33,7 +33,7 @@ def random_adapter(model: LanguageModel, seed: int = 0) -> EpisodicAdapter:
     """Untrained, but with values that speak and a null that never wins: it changes the logits a great deal."""
     adapter = EpisodicAdapter(EpisodicAdapterConfig.of(model), rng=torch.Generator().manual_seed(seed))
     with torch.no_grad():
-        adapter.null_similarity.fill_(-1.0)
+        adapter.null_rank.fill_(-1e4)
     return adapter
 
 

@@ -81,6 +81,17 @@ def test_the_effect_is_the_memorys(model: LanguageModel):
 
 
 @pytest.mark.model
+def test_what_no_trace_answers_is_left_to_the_bare_model(model: LanguageModel):
+    """A name or a digit that differs is enough, however much else agrees."""
+    reader = CrossAttentionReader()
+    others = [[hit for hit in HITS if answer not in hit.item.text] for answer in ANSWERS]
+    assert all(len(hits) == 7 for hits in others)
+    said = reader.answer(model, QUESTIONS, others)
+    bare = reader.answer(model, QUESTIONS, [[]] * len(QUESTIONS))
+    assert [one.tokens for one in said] == [one.tokens for one in bare]
+
+
+@pytest.mark.model
 def test_without_traces_the_bare_model_answers(model: LanguageModel):
     from hippo_adapters import PromptTemplate, generate
 

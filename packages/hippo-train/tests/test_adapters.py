@@ -74,7 +74,7 @@ def test_where_the_attention_lies_is_what_generation_says(model: LanguageModel):
     for seed in range(4):
         adapter = EpisodicAdapter(shape, rng=torch.Generator().manual_seed(seed)).to(model.device)
         with torch.no_grad():
-            adapter.null_similarity.fill_(-5.0)  # or null would win, and nothing be read
+            adapter.null_rank.fill_(-1e4)  # or null would win, and nothing be read
             adapter.slot_keys.zero_()
             adapter.query.weight.mul_(100.0)  # or the attention would lie everywhere
             batch = make_batch(pool, pool.answered, random.Random(0), traces=1, hard=1.0, device=model.device)

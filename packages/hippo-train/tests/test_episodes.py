@@ -5,7 +5,8 @@ import re
 
 import pytest
 from hippo_train import Words, make_cluster, reserved_words, whole_words
-from hippo_train._grammar import EVENT_QUESTIONS, EVENT_TEXTS, FAMILIES
+from hippo_train._grammar import EVENT_QUESTIONS, EVENT_TEXTS, FAMILIES, Family
+from hippo_train.episodes import _ask
 
 VOCABULARY = whole_words(["Ġlemon", "Ġwindow", "ĠLondon", "Ġnumber", "Ġgreen", "Ġx9", "ning", "ĠMarcel", "Ġé"])
 
@@ -62,11 +63,41 @@ def test_an_episode_that_the_same_question_could_mean_is_no_rival():
     assert doubles > 20
 
 
+def test_a_near_value_differs_in_one_digit_or_in_one_word():
+    words = Words(VOCABULARY, reserved=reserved_words(), rng=random.Random(0))
+    for value, kind in (("on day 4711", "time"), ("RX-120", "code"), ("7:15", "clock")):
+        for _ in range(50):
+            other = words.near(value, kind)
+            assert len(other) == len(value)
+            assert sum(a != b for a, b in zip(value, other, strict=True)) == 1
+    near = [words.near("Marcel London", "person").split() for _ in range(200)]
+    halves = [name for name in near if len(name) == 2]
+    assert all((first == "Marcel") != (last == "London") for first, last in halves)
+    assert {first == "Marcel" for first, _ in halves} == {True, False}
+
+
+def test_what_holds_every_word_of_a_cue_is_no_rival():
+    told = [{"who": who, "what": what} for who in ("Ada", "Bo") for what in ("lamp", "green lamp", "green lamp shade")]
+    family = Family(
+        name="own",
+        slots={"who": "person", "what": "thing"},
+        texts=("{who} lost the {what}.",),
+        questions={"who": ("Who lost the {what}?",)},
+    )
+    rivals: dict[str, tuple[int, ...]] = {}
+    for place, slots in enumerate(told):
+        question = _ask(family, told, place, slots, f"{slots['who']} lost the {slots['what']}.", random.Random(0))
+        if question is not None:
+            rivals[question.text] = question.rivals
+    assert rivals == {"Who lost the green lamp shade?": (0, 1, 3, 4)}, "the others are too few to be asked"
+
+
 def test_no_value_holds_a_reserved_word():
     reserved = reserved_words()
     assert len(reserved) > 500
     words = Words(VOCABULARY, reserved={*reserved, "lemon"}, rng=random.Random(0))
     drawn = " ".join(words.draw("thing") + " " + words.draw("place") + " " + words.draw("person") for _ in range(2000))
+    drawn += " ".join(words.near("green window", "thing") for _ in range(2000))
     assert not {*reserved, "lemon"} & set(re.findall(r"\w+", drawn.lower()))
     assert "window" in drawn
 

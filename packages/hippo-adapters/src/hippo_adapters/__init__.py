@@ -4,7 +4,7 @@ Loads torch. Memories come in as `hippo_core` records only; this package knows n
 """
 
 from hippo_adapters.attach import Attachment, attach, attached, attachment_of, detach
-from hippo_adapters.episodic_adapter import EpisodicAdapter, EpisodicAdapterConfig, TraceStates, batched_traces
+from hippo_adapters.episodic_adapter import EpisodicAdapter, EpisodicAdapterConfig
 from hippo_adapters.errors import (
     AdapterFileError,
     ModelFileError,
@@ -35,6 +35,7 @@ from hippo_adapters.memory import (
 )
 from hippo_adapters.models import KNOWN_MODELS, KnownModel, LanguageModel, fastest_dtype, load_model
 from hippo_adapters.signals import Signals, read, span_surprise
+from hippo_adapters.trace_states import TraceStates, batched_traces
 from hippo_adapters.traces import pack_trace, read_traces, token_states, unpack_trace
 
 __all__ = [

@@ -11,14 +11,9 @@ from hippo_core.errors import InvalidInputError
 from torch import Tensor, nn
 
 from hippo_adapters._blocks import decoder_blocks, output_of
-from hippo_adapters.episodic_adapter import (
-    CueState,
-    EpisodicAdapter,
-    PreparedTraces,
-    TraceStates,
-    batched_traces,
-)
+from hippo_adapters.episodic_adapter import EpisodicAdapter
 from hippo_adapters.models import LanguageModel
+from hippo_adapters.trace_states import CueState, PreparedTraces, TraceStates, batched_traces
 from hippo_adapters.traces import checked_shape
 
 NAME = "hippo_episodic"

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 from hippo_core.errors import InvalidInputError
@@ -14,10 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hippo_adapters.models import LanguageModel
+from hippo_adapters.trace_states import CueState, PreparedTraces, TraceStates
 
 NULL, END = 0, 1
 """The two slots before the memory's tokens: nothing here answers; the answer ends here."""
 SLOTS = 2
+PREVIOUS = 0.5
+"""Share of the token before in what is compared, when training starts."""
+SHARPNESS = 8.0
+"""How abruptly a similarity below `found` starts to count: 1 / SHARPNESS around it is neither found nor missed."""
 STRENGTH = 1.0
 """Size of what is written, in sizes of the residual stream: enough that every token of a trace is said, wherever it is
 written (a test says so)."""
@@ -70,61 +72,14 @@ class EpisodicAdapterConfig:
         )
 
 
-class TraceStates(NamedTuple):
-    """Traces of a batch of rows, one after the other in each row and padded on the right.
-
-    M is the number of tokens of the row that has most of them.
-    """
-
-    tokens: Tensor
-    """(rows, M) int64 token ids."""
-    low: Tensor
-    """(rows, M, hidden) states after `match_block`."""
-    high: Tensor
-    """(rows, M, hidden) states after `read_block`."""
-    trace: Tensor
-    """(rows, M) int64: which of the row's traces a token belongs to, from 0."""
-    mask: Tensor
-    """(rows, M) bool: False for padding."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PreparedTraces:
-    """A batch's memory as the adapter uses it, computed once for all steps of an answer."""
-
-    keys: Tensor
-    """(rows, M, key_dim)."""
-    words: Tensor
-    """(rows, M, match_dim), of length 1."""
-    trace: Tensor
-    """(rows, M) int64: which of the row's traces a token belongs to."""
-    mask: Tensor
-    """(rows, M) bool."""
-    traces: int
-    """Traces of the row that has most of them."""
-
-    def rows(self, kept: Tensor) -> PreparedTraces:
-        """Return some rows (indices)."""
-        parts = {name: getattr(self, name)[kept] for name in ("keys", "words", "trace", "mask")}
-        return PreparedTraces(**parts, traces=self.traces)
-
-
-class CueState(NamedTuple):
-    """What of the cue was matched so far: lets a cached decoding step continue where the last one ended."""
-
-    matched: Tensor
-    """(rows, traces) sum of importance times similarity."""
-    weight: Tensor
-    """(rows, 1) sum of importance."""
-
-
 class EpisodicAdapter(nn.Module):
     """Reads traces in two steps, both learned, both from the frozen model's own states.
 
-    *Which trace.* After `match_block` each token of the question is compared with every token of a trace; the best
-    similarity counts, weighted by the token's importance, and the sums over the question so far rank the traces (late
-    interaction, source: ColBERT, arXiv:2004.12832). A null trace has one fixed similarity to everything: what matches
-    worse than it is not read.
+    *Which trace.* After `match_block` each token of the question, with the one before it, is compared with every token
+    of a trace (late interaction, source: ColBERT, arXiv:2004.12832). What its best similarity lacks to `found` counts
+    against the trace, weighted by the token's importance; the sums over the question so far rank the traces, from 0
+    downwards. The null trace has a fixed rank: one important word that is not there is enough to fall behind it,
+    however much else agrees. (A sum of similarities lets many words that agree outvote the one that does not.)
 
     *Which token.* After `read_block` a query attends to all tokens of all traces. A token's key is made of its own
     state and of its predecessor's, so that a query finds "what comes next here"; the rank of its trace is added to its
@@ -149,8 +104,11 @@ class EpisodicAdapter(nn.Module):
         self.slot_keys = nn.Parameter(torch.empty(SLOTS, keys))
         self.cue = nn.Linear(hidden, config.match_dim, bias=False)
         self.word = nn.Linear(hidden, config.match_dim, bias=False)
+        self.previous_cue = nn.Linear(hidden, config.match_dim, bias=False)
+        self.previous_word = nn.Linear(hidden, config.match_dim, bias=False)
         self.importance = nn.Linear(hidden, 1)
-        self.null_similarity = nn.Parameter(torch.tensor(0.5))
+        self.found = nn.Parameter(torch.tensor(0.7))
+        self.null_rank = nn.Parameter(torch.tensor(-1.0))
         # Not trained: see `derive_values`
         self.register_buffer("value_map", None, persistent=False)
         self.register_buffer("value_mean", None, persistent=False)
@@ -158,10 +116,13 @@ class EpisodicAdapter(nn.Module):
         for part in (self.query, self.key, self.previous_key):
             nn.init.normal_(part.weight, std=hidden**-0.5, generator=rng)
         nn.init.normal_(self.slot_keys, std=0.02, generator=rng)
-        nn.init.orthogonal_(self.cue.weight, generator=rng)
+        for part in (self.cue, self.previous_cue):
+            nn.init.orthogonal_(part.weight, generator=rng)
         with torch.no_grad():
             # Equal words start as similar: both maps are the same one
+            self.previous_cue.weight.mul_(PREVIOUS)
             self.word.weight.copy_(self.cue.weight)
+            self.previous_word.weight.copy_(self.previous_cue.weight)
             self.importance.weight.zero_()
             self.importance.bias.fill_(0.5)
 
@@ -219,12 +180,12 @@ class EpisodicAdapter(nn.Module):
 
     def prepare(self, memory: TraceStates) -> PreparedTraces:
         """Project a batch's traces, with at least one token in the row that has most."""
-        states = _joined(memory.low, memory.high)
+        states, low = _joined(memory.low, memory.high), _scaled(memory.low)
         starts = functional.pad(memory.trace[:, 1:] != memory.trace[:, :-1], (1, 0), value=True)
         previous = functional.pad(states[:, :-1], (0, 0, 1, 0)).masked_fill(starts[..., None], 0.0)
         return PreparedTraces(
             keys=self.key(states) + self.previous_key(previous),
-            words=functional.normalize(self.word(_scaled(memory.low)), dim=-1),
+            words=functional.normalize(self.word(low) + self.previous_word(previous[..., : low.shape[2]]), dim=-1),
             trace=memory.trace,
             mask=memory.mask,
             traces=int(memory.trace.max()) + 1,
@@ -245,17 +206,19 @@ class EpisodicAdapter(nn.Module):
             Ranks (rows, columns, traces), the null trace's (rows, columns, 1), and the state after the last column.
             No column depends on a later one.
         """
-        scaled = _scaled(low)
-        cue = functional.normalize(self.cue(scaled), dim=-1)
+        scaled = _scaled(low) * real[..., None]
+        first = scaled.new_zeros(len(scaled), 1, scaled.shape[2]) if before is None else before.last
+        cue = self.cue(scaled) + self.previous_cue(torch.cat([first, scaled[:, :-1]], dim=1))
+        cue = functional.normalize(cue, dim=-1)
         # Below -1, so that padding is never the best match
         similar = (cue @ memory.words.transpose(1, 2)).masked_fill(~memory.mask[:, None], -2.0)
         place = memory.trace[:, None].expand_as(similar)
         best = similar.new_full((*similar.shape[:2], memory.traces), -2.0).scatter_reduce(2, place, similar, "amax")
         weight = functional.softplus(self.importance(scaled)) * real[..., None]
-        matched, total = (weight * best).cumsum(1), weight.cumsum(1)
+        missed = (weight * functional.softplus(self.found - best, beta=SHARPNESS)).cumsum(1)
         if before is not None:
-            matched, total = matched + before.matched[:, None], total + before.weight[:, None]
-        return matched, total * self.null_similarity, CueState(matched[:, -1], total[:, -1])
+            missed = missed + before.missed[:, None]
+        return -missed, self.null_rank.expand(*missed.shape[:2], 1), CueState(missed[:, -1], scaled[:, -1:])
 
     def attend(self, low: Tensor, high: Tensor, ranks: Tensor, null_rank: Tensor, memory: PreparedTraces) -> Tensor:
         """Return the log of the attention to null, end and each memory token, (rows, columns, 2 + M).
@@ -296,32 +259,6 @@ class EpisodicAdapter(nn.Module):
         """Return the residual stream (rows, columns, hidden) with what was read added, in its own number type."""
         size = hidden.float().pow(2).mean(dim=-1, keepdim=True).sqrt()
         return hidden + (STRENGTH * size * read).to(hidden.dtype)
-
-
-def batched_traces(rows: Sequence[Sequence[TraceStates]], *, hidden_size: int, device: torch.device) -> TraceStates:
-    """Return the memory of a batch.
-
-    Args:
-        rows: for each row its traces, each a `TraceStates` of one row; some rows may have none.
-        hidden_size: width of the states.
-        device: where the memory goes.
-    """
-    width = max((sum(trace.tokens.shape[1] for trace in row) for row in rows), default=0)
-    tokens = torch.zeros(len(rows), width, dtype=torch.long)
-    low, high = (torch.zeros(len(rows), width, hidden_size) for _ in range(2))
-    place = torch.zeros(len(rows), width, dtype=torch.long)
-    mask = torch.zeros(len(rows), width, dtype=torch.bool)
-    for number, row in enumerate(rows):
-        ends = [0]
-        for trace in row:
-            ends.append(ends[-1] + trace.tokens.shape[1])
-        for index, (trace, (start, stop)) in enumerate(zip(row, pairwise(ends), strict=True)):
-            tokens[number, start:stop] = trace.tokens[0]
-            low[number, start:stop] = trace.low[0]
-            high[number, start:stop] = trace.high[0]
-            place[number, start:stop] = index
-        mask[number, : ends[-1]] = True
-    return TraceStates(*(part.to(device) for part in (tokens, low, high, place, mask)))
 
 
 def _scaled(states: Tensor) -> Tensor:

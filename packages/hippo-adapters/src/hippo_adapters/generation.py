@@ -14,9 +14,9 @@ from torch import Tensor
 from hippo_adapters._cascade import OwnKeys, cascade_attention
 from hippo_adapters._rotary import placed, slots_of
 from hippo_adapters.attach import attachment_of
-from hippo_adapters.episodic_adapter import TraceStates
 from hippo_adapters.errors import PromptTooLongError
 from hippo_adapters.models import LanguageModel
+from hippo_adapters.trace_states import TraceStates
 
 Progress = Callable[[int, int], None]
 """Called with (prompts done, prompts in all) after each batch."""

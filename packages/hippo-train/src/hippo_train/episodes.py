@@ -17,6 +17,8 @@ from hippo_train.words import Words
 EVENT_SHARE = 0.4
 """Share of the clusters that are composed events."""
 QUESTIONS_PER_EPISODE = 2
+NEAR_SHARE = 0.5
+"""Share of the values that differ within a cluster which do so in one digit or one word."""
 _PREPOSITION = re.compile(r"^(on top of|next to|in front of|in|on|at|before|after|around|[a-z]+)( the)? ")
 
 
@@ -77,11 +79,15 @@ def _tell(family: Family, words: Words, rng: random.Random, size: int) -> list[S
     verbs = rng.sample(VERBS, k=rng.choice((1, 1, 2, 4)))
     while len(told) < size:
         kept: Slots = {}
+        other: Slots = {}
         if told:
-            near = rng.choice(told)
+            other = rng.choice(told)
             changed = rng.sample(list(family.slots), k=rng.choice((1, 1, 2, 2, 3)))
-            kept = {slot: value for slot, value in near.items() if slot not in changed}
-        slots = {slot: kept.get(slot) or words.draw(kind) for slot, kind in family.slots.items()}
+            kept = {slot: value for slot, value in other.items() if slot not in changed}
+        slots = {
+            slot: kept.get(slot) or _fresh(words, rng, kind, other.get(slot, ""), bare=family is _EVENT)
+            for slot, kind in family.slots.items()
+        }
         if family is _EVENT:
             if "place" not in kept:
                 slots["place"] = f"{rng.choice(PLACE_PREPOSITIONS)} {slots['place']}"
@@ -92,6 +98,13 @@ def _tell(family: Family, words: Words, rng: random.Random, size: int) -> list[S
         if len(set(values)) == len(values) and slots not in told:
             told.append(slots)
     return told
+
+
+def _fresh(words: Words, rng: random.Random, kind: str, other: str, *, bare: bool) -> str:
+    """Return a new value, often one that nearly is the value it replaces."""
+    if not other or rng.random() >= NEAR_SHARE:
+        return words.draw(kind)
+    return words.near(_PREPOSITION.sub("", other) if bare and kind == "place" else other, kind)
 
 
 def _written(family: Family, slots: Mapping[str, str], rng: random.Random) -> str:
@@ -120,9 +133,10 @@ def _ask(
         tail = rng.sample(free, k=rng.randint(0, len(free)))
         form = form.replace("{tail}", "".join(f" {{{name}}}" for name in tail))
     cue = [name for name in re.findall(r"\{(\w+)\}", form) if name in slots]
+    # "The lamp" may well mean the green lamp: what holds all words of a cue does not contradict it
     rivals = tuple(
-        other for other, theirs in enumerate(told) if any(theirs[name] != slots[name] for name in cue)
-    )  # fmt: skip
+        other for other, theirs in enumerate(told) if any(f" {slots[name]} " not in f" {theirs[name]} " for name in cue)
+    )
     answer = slots[slot]
     if family.slots[slot] in ("time", "spot") or (family is _EVENT and slot == "place"):
         answer = _PREPOSITION.sub("", answer)

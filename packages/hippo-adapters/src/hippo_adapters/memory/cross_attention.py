@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +11,14 @@ from hippo_core.errors import InvalidInputError
 from hippo_core.records import Episode, Hit
 
 from hippo_adapters.attach import attached
-from hippo_adapters.episodic_adapter import EpisodicAdapter, TraceStates
-from hippo_adapters.generation import Generation, PrefixCache, Progress, compute_prefix, generate
+from hippo_adapters.episodic_adapter import EpisodicAdapter
+from hippo_adapters.generation import Generation, Progress, generate
 from hippo_adapters.io import load_adapter
+from hippo_adapters.memory._kept import KeptPrefix, KeptStates, check_pairs
 from hippo_adapters.memory.registry import register_reader
 from hippo_adapters.memory.template import PromptTemplate
 from hippo_adapters.models import LanguageModel
+from hippo_adapters.trace_states import TraceStates
 from hippo_adapters.traces import pack_trace, read_traces, unpack_trace
 
 BLOB_KIND = "traces"
@@ -77,11 +77,11 @@ class CrossAttentionReader:
         blobs: SupportsBlobs | None = None,
     ) -> None:
         self.config = config or CrossAttentionReaderConfig()
-        self.blobs = blobs
         self._adapter = adapter
-        self._prefix: PrefixCache | None = None
-        self._digest = ""
-        self._states: OrderedDict[str, TraceStates] = OrderedDict()
+        self._prefix = KeptPrefix()
+        self._states = KeptStates(
+            BLOB_KIND, blobs=blobs, size=self.config.cached_traces, pack=pack_trace, unpack=unpack_trace
+        )
 
     def prompt(self, question: str, recalled: Sequence[Hit[Episode]] = ()) -> str:
         """Return what the model sees as text for one question, after the template's prefix."""
@@ -102,8 +102,7 @@ class CrossAttentionReader:
             InvalidInputError: as many `recalled` as questions are needed, or the adapter is for another model.
             PromptTooLongError: a question or a trace does not fit the window.
         """
-        if len(questions) != len(recalled):
-            raise InvalidInputError(f"There are {len(recalled)} lists of traces for {len(questions)} questions.")
+        check_pairs(questions, recalled)
         shown = [list(hits[: self.config.traces]) for hits in recalled]
         states = iter(self.states(model, [hit for hits in shown for hit in hits]))
         prompts = [self.prompt(question, hits) for question, hits in zip(questions, shown, strict=True)]
@@ -111,7 +110,7 @@ class CrossAttentionReader:
             return generate(
                 model,
                 prompts,
-                prefix=self._prefix_for(model),
+                prefix=self._prefix.get_if_any(model, self.config.template.prefix()),
                 traces=[[next(states) for _ in hits] for hits in shown],
                 max_new_tokens=self.config.max_new_tokens,
                 batch_size=self.config.batch_size,
@@ -127,37 +126,12 @@ class CrossAttentionReader:
     def states(self, model: LanguageModel, hits: Sequence[Hit[Episode]]) -> list[TraceStates]:
         """Return the states of traces, from memory, from the store, or by reading them now."""
         shape = self.adapter_for(model).config
-        what = f"{model.digest} {shape.match_block} {shape.read_block}"
-        digest = hashlib.sha256(what.encode()).hexdigest()
-        if digest != self._digest:
-            self._states.clear()
-            self._digest = digest
-        missing: dict[str, Hit[Episode]] = {}
-        for hit in hits:
-            if hit.item.text in self._states:
-                continue
-            data = None if self.blobs is None else self.blobs.get_blob(hit.id, BLOB_KIND, digest)
-            if data is None:
-                missing[hit.item.text] = hit
-            else:
-                self._states[hit.item.text] = unpack_trace(data)
-        made = read_traces(model, list(missing), shape, batch_size=self.config.batch_size)
-        for (text, hit), states in zip(missing.items(), made, strict=True):
-            if self.blobs is not None:
-                self.blobs.put_blob(hit.id, BLOB_KIND, digest, pack_trace(states))
-            self._states[text] = states
-        found = [self._states[hit.item.text] for hit in hits]
-        for hit in hits:
-            self._states.move_to_end(hit.item.text)
-        while len(self._states) > self.config.cached_traces:
-            self._states.popitem(last=False)
-        return found
-
-    def _prefix_for(self, model: LanguageModel) -> PrefixCache | str:
-        text = self.config.template.prefix()
-        if text and (self._prefix is None or not self._prefix.fits(model)):
-            self._prefix = compute_prefix(model, text)
-        return self._prefix if text and self._prefix is not None else ""
+        return self._states.get(
+            model,
+            hits,
+            made_with=(shape.match_block, shape.read_block),
+            make=lambda texts: read_traces(model, texts, shape, batch_size=self.config.batch_size),
+        )
 
 
 register_reader("cross_attention", CrossAttentionReader, CrossAttentionReaderConfig)

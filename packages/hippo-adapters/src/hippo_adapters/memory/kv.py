@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
@@ -12,7 +10,8 @@ from hippo_core import LayeredMemory, SupportsBlobs
 from hippo_core.errors import InvalidInputError
 from hippo_core.records import Episode, Hit
 
-from hippo_adapters.generation import Generation, PrefixCache, Progress, compute_prefix, generate
+from hippo_adapters.generation import Generation, PrefixCache, Progress, generate
+from hippo_adapters.memory._kept import KeptPrefix, KeptStates, check_pairs
 from hippo_adapters.memory.registry import register_reader
 from hippo_adapters.memory.states import (
     Precision,
@@ -79,10 +78,14 @@ class KvReader:
 
     def __init__(self, config: KvReaderConfig | None = None, *, blobs: SupportsBlobs | None = None) -> None:
         self.config = config or KvReaderConfig()
-        self.blobs = blobs
-        self._plain: PrefixCache | None = None
-        self._sink: PrefixCache | None = None
-        self._states: OrderedDict[str, LayeredMemory] = OrderedDict()
+        self._plain, self._sink = KeptPrefix(), KeptPrefix()
+        self._states = KeptStates(
+            BLOB_KIND,
+            blobs=blobs,
+            size=self.config.cached_traces,
+            pack=lambda states: pack_states(last_slots(states, self.config.slots), self.config.precision),
+            unpack=unpack_states,
+        )
 
     def prompt(self, question: str, recalled: Sequence[Hit[Episode]] = ()) -> str:
         """Return what the model sees as text for one question, after the template's prefix: no trace."""
@@ -103,8 +106,7 @@ class KvReader:
             PromptTooLongError: a question with its memory does not fit the window.
             UnsupportedModelError: the model's positions are not rotary.
         """
-        if len(questions) != len(recalled):
-            raise InvalidInputError(f"There are {len(recalled)} lists of traces for {len(questions)} questions.")
+        check_pairs(questions, recalled)
         template = self.config.template
         shown = [list(hits[: template.traces]) for hits in recalled]
         prompts = [self.prompt(question) for question in questions]
@@ -117,7 +119,7 @@ class KvReader:
             generations = generate(
                 model,
                 [prompts[place] for place in places],
-                prefix=self._sink_for(model) if remembers else self._plain_for(model),
+                prefix=self._sink_for(model) if remembers else self._plain.get_if_any(model, template.prefix()),
                 memories=self._memories(model, [shown[place] for place in places]) if remembers else None,
                 max_new_tokens=self.config.max_new_tokens,
                 batch_size=self.config.batch_size,
@@ -128,29 +130,16 @@ class KvReader:
 
     def states(self, model: LanguageModel, hits: Sequence[Hit[Episode]]) -> list[LayeredMemory]:
         """Return the states of traces, from memory, from the store, or by reading them now."""
-        digest = self._digest(model)
-        missing: dict[str, Hit[Episode]] = {}
-        for hit in hits:
-            text = self._block(hit)
-            if text in self._states:
-                continue
-            data = None if self.blobs is None else self.blobs.get_blob(hit.id, BLOB_KIND, digest)
-            if data is None:
-                missing[text] = hit
-            else:
-                self._states[text] = unpack_states(data)
-        made = compute_states(model, list(missing), sink=self._sink_for(model), batch_size=self.config.batch_size)
-        for (text, hit), memory in zip(missing.items(), made, strict=True):
-            data = pack_states(last_slots(memory, self.config.slots), self.config.precision)
-            if self.blobs is not None:
-                self.blobs.put_blob(hit.id, BLOB_KIND, digest, data)
-            self._states[text] = unpack_states(data)
-        found = [self._states[self._block(hit)] for hit in hits]
-        for hit in hits:
-            self._states.move_to_end(self._block(hit))
-        while len(self._states) > self.config.cached_traces:
-            self._states.popitem(last=False)
-        return found
+        template, config = self.config.template, self.config
+        sink = self._sink_for(model)
+        return self._states.get(
+            model,
+            hits,
+            made_with=(config.precision, config.slots, template.trace_form, sink.text),
+            make=lambda texts: compute_states(
+                model, [self._block(text) for text in texts], sink=sink, batch_size=config.batch_size
+            ),
+        )
 
     def _memories(self, model: LanguageModel, shown: Sequence[Sequence[Hit[Episode]]]) -> list[LayeredMemory | None]:
         flat = [hit for hits in shown for hit in hits]
@@ -163,27 +152,12 @@ class KvReader:
             memories.append(joined([part for part, _ in parts], [id for _, id in parts]))
         return memories
 
-    def _block(self, hit: Hit[Episode]) -> str:
-        return self.config.template.trace_form.replace("{text}", " ".join(hit.item.text.split())) + "\n"
+    def _block(self, text: str) -> str:
+        return self.config.template.trace_form.replace("{text}", " ".join(text.split())) + "\n"
 
     def _sink_for(self, model: LanguageModel) -> PrefixCache:
-        if self._sink is None or not self._sink.fits(model):
-            template = self.config.template
-            text = template.prefix() + template.memory_header
-            self._states.clear()
-            self._sink = compute_prefix(model, text or "\n")
-        return self._sink
-
-    def _plain_for(self, model: LanguageModel) -> PrefixCache | str:
-        text = self.config.template.prefix()
-        if text and (self._plain is None or not self._plain.fits(model)):
-            self._plain = compute_prefix(model, text)
-        return self._plain if text and self._plain is not None else ""
-
-    def _digest(self, model: LanguageModel) -> str:
-        sink = self._sink_for(model).text
-        what = f"{model.digest} {self.config.precision} {self.config.slots} {sink}"
-        return hashlib.sha256(what.encode()).hexdigest()
+        template = self.config.template
+        return self._sink.get(model, template.prefix() + template.memory_header or "\n")
 
 
 register_reader("kv", KvReader, KvReaderConfig)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hippo_core.errors import InvalidInputError
 from hippo_core.records import Episode, Hit
 
-from hippo_adapters.generation import Generation, PrefixCache, Progress, compute_prefix, generate
+from hippo_adapters.generation import Generation, Progress, generate
+from hippo_adapters.memory._kept import KeptPrefix, check_pairs
 from hippo_adapters.memory.registry import register_reader
 from hippo_adapters.memory.template import PromptTemplate, WorkedExample
 from hippo_adapters.models import LanguageModel
@@ -130,7 +131,7 @@ class TextReader:
 
     def __init__(self, config: TextReaderConfig | None = None) -> None:
         self.config = config or TextReaderConfig()
-        self._prefix: PrefixCache | None = None
+        self._prefix = KeptPrefix()
 
     def prompt(self, question: str, recalled: Sequence[Hit[Episode] | str] = ()) -> str:
         """Return what the model sees for one question, after the template's prefix.
@@ -158,25 +159,15 @@ class TextReader:
             InvalidInputError: as many `recalled` as questions are needed.
             PromptTooLongError: a prompt does not fit the window.
         """
-        if len(questions) != len(recalled):
-            raise InvalidInputError(f"There are {len(recalled)} lists of traces for {len(questions)} questions.")
+        check_pairs(questions, recalled)
         return generate(
             model,
             [self.prompt(question, traces) for question, traces in zip(questions, recalled, strict=True)],
-            prefix=self._prefix_for(model),
+            prefix=self._prefix.get_if_any(model, self.config.template.prefix()),
             max_new_tokens=self.config.max_new_tokens,
             batch_size=self.config.batch_size,
             progress=progress,
         )
-
-    def _prefix_for(self, model: LanguageModel) -> PrefixCache | str:
-        text = self.config.template.prefix()
-        if not text:
-            return ""
-        kept = self._prefix
-        if kept is None or not kept.fits(model):
-            kept = self._prefix = compute_prefix(model, text)
-        return kept
 
 
 register_reader("text", TextReader, TextReaderConfig)
