@@ -133,7 +133,8 @@ def test_the_gradient_reaches_every_parameter_of_the_adapter_and_none_of_the_bas
         return {name: part.grad.clone() for name, part in adapter.named_parameters()}
 
     found = gradients()
-    assert all(part.abs().max() > 0 for part in found.values()), found
+    # Null decides whether anything is read, not what: its gradient comes with the loss of hippo-train, tested there
+    assert [name for name, part in found.items() if part.abs().max() == 0] == ["null_rank"]
     assert all(part.grad is None for name, part in model.model.named_parameters() if "hippo_episodic" not in name)
     name = "activation" if hasattr(model.model, "activation_checkpointing_enable") else "gradient"
     getattr(model.model, f"{name}_checkpointing_enable")()
@@ -203,7 +204,7 @@ def test_an_adapter_of_another_model_or_a_broken_one_is_refused(model: LanguageM
     with pytest.raises(AdapterFileError, match="does not hold an adapter"):
         load_adapter(tmp_path, model)
     file.write_text("{}")
-    with pytest.raises(AdapterFileError, match="hippo-episodic-adapter-1"):
+    with pytest.raises(AdapterFileError, match="hippo-episodic-adapter-2"):
         load_adapter(tmp_path, model)
     with pytest.raises(AdapterFileError, match="no adapter 'nowhere'"):
         load_adapter("nowhere", model)

@@ -14,11 +14,11 @@ from hippo_adapters.models import LanguageModel
 from hippo_adapters.trace_states import CueState, PreparedTraces, TraceStates
 
 NULL, END = 0, 1
-"""The two slots before the memory's tokens: nothing here answers; the answer ends here."""
+"""The two slots before the memory's tokens: no trace answers; the answer ends here."""
 SLOTS = 2
 PREVIOUS = 0.5
 """Share of the token before in what is compared, when training starts."""
-SHARPNESS = 8.0
+SHARPNESS = 12.0
 """How abruptly a similarity below `found` starts to count: 1 / SHARPNESS around it is neither found nor missed."""
 STRENGTH = 1.0
 """Size of what is written, in sizes of the residual stream: enough that every token of a trace is said, wherever it is
@@ -81,9 +81,10 @@ class EpisodicAdapter(nn.Module):
     downwards. The null trace has a fixed rank: one important word that is not there is enough to fall behind it,
     however much else agrees. (A sum of similarities lets many words that agree outvote the one that does not.)
 
-    *Which token.* After `read_block` a query attends to all tokens of all traces. A token's key is made of its own
-    state and of its predecessor's, so that a query finds "what comes next here"; the rank of its trace is added to its
-    score. Two slots compete with them: null, whose value is zero, and the end of an answer.
+    *Which token.* After `read_block` a query attends to the tokens of each trace. A token's key is made of its own
+    state and of its predecessor's, so that a query finds "what comes next here"; the end of an answer competes with
+    them. The attention to a token is that of its trace, in which the null trace has its part, times its own within the
+    trace: a token that fits well cannot speak for a trace that does not.
 
     *What is written.* For each attended token what brings the model to say it, computed from the model's own output
     embedding (`derive_values`), is added after `write_block`. Where null wins nothing is.
@@ -221,7 +222,7 @@ class EpisodicAdapter(nn.Module):
         return -missed, self.null_rank.expand(*missed.shape[:2], 1), CueState(missed[:, -1], scaled[:, -1:])
 
     def attend(self, low: Tensor, high: Tensor, ranks: Tensor, null_rank: Tensor, memory: PreparedTraces) -> Tensor:
-        """Return the log of the attention to null, end and each memory token, (rows, columns, 2 + M).
+        """Return the log of the attention to null, end and each memory token, (rows, columns, 2 + M), which sums to 1.
 
         Args:
             low: (rows, columns, hidden) states of the question after `match_block`.
@@ -232,12 +233,16 @@ class EpisodicAdapter(nn.Module):
         """
         query = self.query(_joined(low, high)) / math.sqrt(self.config.key_dim)
         place = memory.trace[:, None].expand(*query.shape[:2], memory.trace.shape[1])
-        scores = query @ memory.keys.transpose(1, 2) + ranks.gather(2, place)
-        scores = scores.masked_fill(~memory.mask[:, None], float("-inf"))
-        # √key_dim undone: two slots alone compete with all tokens, and start no weaker than they
-        slots = query @ self.slot_keys.T * math.sqrt(self.config.key_dim)
-        slots = slots + torch.cat([null_rank, ranks.amax(2, keepdim=True)], dim=2)
-        return torch.cat([slots, scores], dim=2).log_softmax(dim=2)
+        scores = (query @ memory.keys.transpose(1, 2)).masked_fill(~memory.mask[:, None], float("-inf"))
+        # √key_dim undone: one slot competes with all tokens of a trace, or with all traces, and starts no weaker
+        null, end = (query @ self.slot_keys.T * math.sqrt(self.config.key_dim)).split(1, dim=2)
+        traces = torch.cat([null + null_rank, ranks], dim=2).log_softmax(dim=2)
+        most = end.expand_as(ranks).scatter_reduce(2, place, scores, "amax").detach()
+        rest = (scores - most.gather(2, place)).exp()
+        inside = most + ((end - most).exp().scatter_add(2, place, rest)).log()
+        tokens = scores + (traces[..., 1:] - inside).gather(2, place)
+        ends = (traces[..., 1:] + end - inside).logsumexp(dim=2, keepdim=True)
+        return torch.cat([traces[..., :1], ends, tokens], dim=2)
 
     def read(self, attention: Tensor, values: Tensor) -> Tensor:
         """Return what attention reads, (rows, columns, hidden).

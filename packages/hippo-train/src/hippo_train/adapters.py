@@ -30,11 +30,11 @@ class AdapterTrainingConfig:
         InvalidInputError: a number out of its range.
     """
 
-    clusters: int = 1200
+    clusters: int = 1600
     """Groups of eight similar episodes, each with up to sixteen questions."""
     held_out_clusters: int = 30
     """The same for the figures in the log, of words from the model's vocabulary that training does not use."""
-    steps: int = 3000
+    steps: int = 4000
     rows: int = 48
     """Questions in a step, fewer where they have many traces."""
     traces_per_step: int = 128
