@@ -6,7 +6,8 @@
 
 Questions of scenarios A to D on their test worlds, whose names, values and sentence forms the adapter was never trained
 on. The other K - 1 traces are those of the same world that share most slots with the gold one and do not answer.
-`text` and `kv` have worked examples before the question, which is best for them; `cross_attention` has nothing.
+`text` has the form that reads best at each K on development worlds (`prompt_forms_traces.py`); beside it, with `kv`,
+the default one; `cross_attention` has nothing before the question.
 Then the same without the gold trace: how often is a part of some other trace given as the answer?
 """
 
@@ -14,16 +15,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from hei_nw.suites import make_world
 from hippo_adapters import (
     DEFAULT_TEMPLATE,
     CrossAttentionReader,
@@ -46,66 +45,15 @@ from hippo_core import Episode, Hit
 from hippo_lab.environment import describe_hardware, installed_versions, source_state
 from hippo_lab.scoring import exact_match, normalise
 from hippo_lab.statistics import mean_interval, paired_difference
+from prompt_forms_traces import best_form
+from similar_traces import SEEDS, SUITES, Item, make_items
 
-SUITES = ("scenario_a", "scenario_b", "scenario_c", "scenario_d")
-SEEDS = {"test": (0, 1, 2), "dev": (100, 101, 102)}
 QUESTIONS = 25
 COUNTS = (1, 2, 4, 8, 16, 32)
 FEW_COUNTS = (1, 2, 8)
 """For all arms but the adapter."""
-EPISODES = 600
 NEVER = "\0"  # stops no answer
 RESULTS = Path(__file__).parent / "results"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """A question with the trace that answers it and those that nearly do, hardest first."""
-
-    suite: str
-    seed: int
-    question: str
-    answer: str
-    gold: Hit[Episode]
-    others: tuple[Hit[Episode], ...]
-
-    def hits(self, k: int, *, gold: bool = True) -> list[Hit[Episode]]:
-        """Return k traces in an order of their own, the gold one among them or not."""
-        chosen = [self.gold, *self.others[: k - 1]] if gold else list(self.others[:k])
-        random.Random(f"{self.question}/{k}").shuffle(chosen)
-        return chosen
-
-
-def make_items(suite: str, seed: int, split: str, count: int) -> list[Item]:
-    """Return `count` questions of a world."""
-    world = make_world(suite, seed=seed, episodes=EPISODES, questions=max(count, 20), split=split)  # pyright: ignore
-    slots = {item.key: item.episode.slots.filled() if item.episode.slots else {} for item in world.items}
-    hits = {item.key: Hit(id=n, item=item.episode, score=1.0) for n, item in enumerate(world.items, start=1)}
-    found: list[Item] = []
-    for question in world.questions[:count]:
-        gold = question.gold[-1]
-
-        def shared(key: str, mine: dict[str, str] = slots[gold]) -> int:
-            return sum(slots[key].get(name) == value for name, value in mine.items())
-
-        # An older version of a fact that changed matches the cue as well: which one is newer is the store's to say
-        others = [
-            key
-            for key in slots
-            if key not in question.gold and any(slots[key].get(name) != value for name, value in question.cue.items())
-        ]
-        others.sort(key=shared, reverse=True)
-        found.append(
-            Item(
-                suite=suite,
-                seed=seed,
-                question=question.text,
-                answer=question.answer,
-                gold=hits[gold],
-                others=tuple(hits[key] for key in others[: max(COUNTS)]),
-            )
-        )
-    return found
 
 
 def readers(model: LanguageModel, adapter: EpisodicAdapter) -> dict[str, tuple[Callable[[int], Reader], bool]]:
@@ -113,6 +61,9 @@ def readers(model: LanguageModel, adapter: EpisodicAdapter) -> dict[str, tuple[C
     random_one = EpisodicAdapter(adapter.config, rng=torch.Generator().manual_seed(0))
 
     def text(k: int) -> Reader:
+        return TextReader(TextReaderConfig(template=best_form(k)))
+
+    def default_text(k: int) -> Reader:
         return TextReader(TextReaderConfig(template=replace(DEFAULT_TEMPLATE, traces=k)))
 
     def kv(k: int) -> Reader:
@@ -126,7 +77,8 @@ def readers(model: LanguageModel, adapter: EpisodicAdapter) -> dict[str, tuple[C
         "cross_attention, random weights": (lambda k: cross(k, random_one), False),
         "cross_attention, shuffled": (cross, True),
         "text": (text, False),
-        "kv": (kv, False),
+        "text, default form": (default_text, False),
+        "kv, default form": (kv, False),
     }
 
 
@@ -167,8 +119,10 @@ def measure(model: LanguageModel, items: Sequence[Item], counts: Sequence[int]) 
                 right["cross_attention", k], right["text", k], seeds, rng=np.random.default_rng(0)
             )
             found[f"cross_attention @{k}"]["minus text"] = {**asdict(difference), "p": p}
-            difference, p = paired_difference(right["kv", k], right["text", k], seeds, rng=np.random.default_rng(0))
-            found[f"kv @{k}"]["minus text"] = {**asdict(difference), "p": p}
+            difference, p = paired_difference(
+                right["kv, default form", k], right["text, default form", k], seeds, rng=np.random.default_rng(0)
+            )
+            found[f"kv, default form @{k}"]["minus text, default form"] = {**asdict(difference), "p": p}
     found["decoding"] = decoding_ratio(model, items)
     found["unanswerable"] = _unanswerable(model, items, adapter, unaided, seeds)
     return found
@@ -180,21 +134,22 @@ def _unanswerable(
     """Share of answers that are a part of one of eight traces none of which answers."""
     questions = [item.question for item in items]
     hits = [item.hits(8, gold=False) for item in items]
-    text = TextReader(TextReaderConfig(template=replace(DEFAULT_TEMPLATE, traces=8)))
+    text = TextReader(TextReaderConfig(template=best_form(8)))
     cross = CrossAttentionReader(CrossAttentionReaderConfig(traces=8), adapter=adapter)
     found: dict[str, Any] = {}
+    taken: dict[str, list[float]] = {}
+    read = cross.answer(model, questions, hits)
     for name, said in (
         ("none", unaided),
-        ("cross_attention @8", cross.answer(model, questions, hits)),
+        ("cross_attention @8", read),
         ("text @8", text.answer(model, questions, hits)),
     ):
-        taken = [from_traces(one.text, shown) for one, shown in zip(said, hits, strict=True)]
-        found[name] = {"taken from a trace": _interval(taken, seeds), "by suite": _by_suite(taken, items)}
-        print(f"unanswerable, {name}: {np.mean(taken):.3f} {found[name]['by suite']}", flush=True)
-    same = [
-        float(one.tokens == bare.tokens)
-        for one, bare in zip(cross.answer(model, questions, hits), unaided, strict=True)
-    ]
+        taken[name] = [from_traces(one.text, shown) for one, shown in zip(said, hits, strict=True)]
+        found[name] = {"taken from a trace": _interval(taken[name], seeds), "by suite": _by_suite(taken[name], items)}
+        difference, p = paired_difference(taken[name], taken["none"], seeds, rng=np.random.default_rng(0))
+        found[name]["minus none"] = {**asdict(difference), "p": p}
+        print(f"unanswerable, {name}: {np.mean(taken[name]):.3f} {found[name]['by suite']}", flush=True)
+    same = [float(one.tokens == bare.tokens) for one, bare in zip(read, unaided, strict=True)]
     found["cross_attention @8"]["says what the base model says"] = _interval(same, seeds)
     return found
 

@@ -16,6 +16,8 @@ from hippo_adapters.trace_states import CueState, PreparedTraces, TraceStates
 NULL, END = 0, 1
 """The two slots before the memory's tokens: no trace answers; the answer ends here."""
 SLOTS = 2
+READ_ABOVE = 0.8
+"""Attention that null must leave over for anything to be read; chosen on development worlds (docs/LOG.md)."""
 PREVIOUS = 0.5
 """Share of the token before in what is compared, when training starts."""
 SHARPNESS = 12.0
@@ -247,8 +249,8 @@ class EpisodicAdapter(nn.Module):
     def read(self, attention: Tensor, values: Tensor) -> Tensor:
         """Return what attention reads, (rows, columns, hidden).
 
-        Where null has half of the attention or more nothing is read, and the model says what it would have said;
-        elsewhere the values are weighted by the rest of the attention. Rows without traces read nothing.
+        Where null leaves `READ_ABOVE` of the attention or less nothing is read, and the model says what it would have
+        said; elsewhere the values are weighted by the rest of the attention. Rows without traces read nothing.
 
         Args:
             attention: log attention, from `attend`.
@@ -256,7 +258,7 @@ class EpisodicAdapter(nn.Module):
         """
         weights = attention.exp()
         rest = weights[..., SLOTS:].sum(dim=2, keepdim=True) + weights[..., END, None]
-        reads = (rest > 0.5) & (weights[..., SLOTS:].sum(dim=(1, 2)) > 0)[:, None, None]
+        reads = (rest > READ_ABOVE) & (weights[..., SLOTS:].sum(dim=(1, 2)) > 0)[:, None, None]
         read = weights[..., SLOTS:] @ values + weights[..., END, None] * self.end_value
         return torch.where(reads, read / rest.clamp_min(1e-9), 0.0)
 

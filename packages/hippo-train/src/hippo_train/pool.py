@@ -101,7 +101,8 @@ def make_pool(
         progress: called with (texts read, texts in all).
     """
     texts = [text for cluster in clusters for text in cluster.episodes]
-    total = len(texts) + sum(len(cluster.questions) for cluster in clusters)
+    asked = sum(len(cluster.questions) for cluster in clusters)
+    total = len(texts) + asked + asked // UNAIDED_EVERY
     done = 0
 
     def count(read: int, _: int) -> None:
@@ -129,7 +130,7 @@ def make_pool(
     said = generate(model, [prompts[i] for i in alone], max_new_tokens=REFUSED_TOKENS, batch_size=64)
     rows = [[*prompt, *answer] for prompt, answer, _ in plans]
     rows += [[*plans[i][0], *generation.tokens[:-1]] for i, generation in zip(alone, said, strict=True)]
-    done = len(texts)
+    done, total = len(texts), len(texts) + len(rows)
     states = token_states(model, rows, config, progress=count)
     answered = [
         Asked(low=low, high=high, prompt=len(prompt), answer=tuple(answer), **about)  # pyright: ignore[reportArgumentType]

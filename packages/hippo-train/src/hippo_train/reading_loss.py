@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from hippo_adapters import EpisodicAdapter
-from hippo_adapters.episodic_adapter import NULL
+from hippo_adapters.episodic_adapter import NULL, READ_ABOVE
 from torch import Tensor
 
 from hippo_train.pool import Asked, Batch, Pool, make_batch
@@ -60,13 +60,13 @@ def exact_match(adapter: EpisodicAdapter, pool: Pool, questions: Sequence[Asked]
 
 @torch.no_grad()
 def refusals(adapter: EpisodicAdapter, pool: Pool, questions: Sequence[Asked], *, traces: int) -> float:
-    """Return the share of questions without their gold trace at whose first token null has most of the attention."""
+    """Return the share of questions without their gold trace at whose first token nothing is read."""
     silent = 0
     for batch in _batches(adapter, pool, questions, traces):
         attention = attention_of(adapter, batch)
         first = batch.refusing.int().argmax(dim=1)
         null = attention[torch.arange(len(first)), first, NULL].exp()
-        silent += int((null >= 0.5).sum())
+        silent += int((null >= 1 - READ_ABOVE).sum())
     return silent / len(questions)
 
 
