@@ -26,6 +26,9 @@ from hippo_adapters.memory.text import DEFAULT_TEMPLATE
 from hippo_adapters.models import LanguageModel
 
 BLOB_KIND = "kv"
+LEAD = "On a rainy day the old clock in the hall stopped."
+"""Stands before a trace while it is read, and is not kept, where several traces are shown: read as the first line of
+the memory, each of them would be kept as a first line (docs/LOG.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +71,8 @@ class KvReader:
 
     A trace is read once, after the sink that all traces share (the worked examples and the memory's header), and its
     states stand behind that sink again whenever it is recalled, at the next free positions and under one softmax with
-    the question. With one trace that is what the text reader's model sees; several traces do not see each other.
-    No training (sources: EM-LLM, arXiv:2407.09450; APE, arXiv:2502.05431).
+    the question. With one trace that is what the text reader's model sees; several traces do not see each other, but
+    each was read after some other line. No training (sources: EM-LLM, arXiv:2407.09450; APE, arXiv:2502.05431).
 
     Args:
         config: prompt form, size and precision; the defaults if None.
@@ -78,7 +81,7 @@ class KvReader:
 
     def __init__(self, config: KvReaderConfig | None = None, *, blobs: SupportsBlobs | None = None) -> None:
         self.config = config or KvReaderConfig()
-        self._plain, self._sink = KeptPrefix(), KeptPrefix()
+        self._plain, self._sink, self._read_after = KeptPrefix(), KeptPrefix(), KeptPrefix()
         self._states = KeptStates(
             BLOB_KIND,
             blobs=blobs,
@@ -132,6 +135,8 @@ class KvReader:
         """Return the states of traces, from memory, from the store, or by reading them now."""
         template, config = self.config.template, self.config
         sink = self._sink_for(model)
+        if template.traces > 1:
+            sink = self._read_after.get(model, sink.text + self._block(LEAD))
         return self._states.get(
             model,
             hits,
