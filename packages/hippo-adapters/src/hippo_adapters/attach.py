@@ -34,7 +34,8 @@ class Attachment(nn.Module):
         self._memory: PreparedTraces | None = None
         self._cue: CueState | None = None
         self._before: CueState | None = None
-        self._values = self._real = self._low = self._ranks = self._null_rank = self._read = torch.empty(0)
+        self._values = self._real = self._tokens = self._low = self._read = torch.empty(0)
+        self._ranks = self._null_rank = self._gained = torch.empty(0)
         config, blocks = adapter.config, decoder_blocks(model)
         decoder: Any = model.model.get_decoder()
         self._handles = [
@@ -70,7 +71,8 @@ class Attachment(nn.Module):
             yield
         finally:
             self._memory = self._cue = self._before = None
-            self._values = self._real = self._low = self._ranks = self._null_rank = self._read = torch.empty(0)
+            self._values = self._real = self._tokens = self._low = self._read = torch.empty(0)
+            self._ranks = self._null_rank = self._gained = torch.empty(0)
 
     def keep(self, rows: Tensor) -> None:
         """Drop every row of the batch but `rows` (indices)."""
@@ -88,9 +90,11 @@ class Attachment(nn.Module):
     def _begin(self, module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         if self._memory is None:
             return
-        ids = named.get("input_ids") if named.get("input_ids") is not None else named.get("inputs_embeds")
-        ids = ids if ids is not None else arguments[0]
-        rows, columns = ids.shape[:2]
+        ids = named.get("input_ids") if named.get("input_ids") is not None else next(iter(arguments), None)
+        if ids is None:
+            raise InvalidInputError("A model that reads traces needs `input_ids`; it was called without them.")
+        self._tokens = ids
+        rows, columns = ids.shape
         if rows != len(self._memory.mask):
             raise InvalidInputError(
                 f"The batch has {rows} rows and the reading {len(self._memory.mask)}; give each row a list of traces, "
@@ -110,13 +114,15 @@ class Attachment(nn.Module):
     def _match(self, module: Any, arguments: Any, output: Any) -> None:
         if self._memory is not None:
             self._low = output_of(output)
-            self._ranks, self._null_rank, self._cue = self.adapter.match(
-                self._low, self._real, self._memory, self._before
+            self._ranks, self._null_rank, self._gained, self._cue = self.adapter.match(
+                self._tokens, self._low, self._real, self._memory, self._before
             )
 
     def _attend(self, module: Any, arguments: Any, output: Any) -> None:
         if self._memory is not None:
-            attention = self.adapter.attend(self._low, output_of(output), self._ranks, self._null_rank, self._memory)
+            attention = self.adapter.attend(
+                self._low, output_of(output), self._ranks, self._null_rank, self._gained, self._memory
+            )
             self._read = self.adapter.read(attention, self._values)
 
     def _write(self, module: Any, arguments: Any, output: Any) -> Any:

@@ -16,6 +16,10 @@ from hippo_adapters.trace_states import CueState, PreparedTraces, TraceStates
 NULL, END = 0, 1
 """The two slots before the memory's tokens: no trace answers; the answer ends here."""
 SLOTS = 2
+NOTHING = -1
+"""Token id of no token."""
+FOLLOWED = 3
+"""So many tokens just said are looked for in the traces, to go on where they stand."""
 READ_ABOVE = 0.8
 """Attention that null must leave over for anything to be read; chosen on development worlds (docs/LOG.md)."""
 PREVIOUS = 0.5
@@ -84,7 +88,8 @@ class EpisodicAdapter(nn.Module):
     however much else agrees. (A sum of similarities lets many words that agree outvote the one that does not.)
 
     *Which token.* After `read_block` a query attends to the tokens of each trace. A token's key is made of its own
-    state and of its predecessor's, so that a query finds "what comes next here"; the end of an answer competes with
+    state and of its predecessor's, so that a query finds "what comes next here"; it gains where the one, two, three
+    tokens before it are those just said (so that 3850 is not continued as 384 was); the end of an answer competes with
     them. The attention to a token is that of its trace, in which the null trace has its part, times its own within the
     trace: a token that fits well cannot speak for a trace that does not.
 
@@ -112,6 +117,7 @@ class EpisodicAdapter(nn.Module):
         self.importance = nn.Linear(hidden, 1)
         self.found = nn.Parameter(torch.tensor(0.7))
         self.null_rank = nn.Parameter(torch.tensor(-1.0))
+        self.follow = nn.Parameter(torch.ones(FOLLOWED))
         # Not trained: see `derive_values`
         self.register_buffer("value_map", None, persistent=False)
         self.register_buffer("value_mean", None, persistent=False)
@@ -185,29 +191,35 @@ class EpisodicAdapter(nn.Module):
         """Project a batch's traces, with at least one token in the row that has most."""
         states, low = _joined(memory.low, memory.high), _scaled(memory.low)
         starts = functional.pad(memory.trace[:, 1:] != memory.trace[:, :-1], (1, 0), value=True)
+        before = [memory.tokens]
+        for _ in range(FOLLOWED):
+            before.append(functional.pad(before[-1][:, :-1], (1, 0)).masked_fill(starts, NOTHING))
         previous = functional.pad(states[:, :-1], (0, 0, 1, 0)).masked_fill(starts[..., None], 0.0)
         return PreparedTraces(
             keys=self.key(states) + self.previous_key(previous),
             words=functional.normalize(self.word(low) + self.previous_word(previous[..., : low.shape[2]]), dim=-1),
+            before=torch.stack(before[1:], dim=2),
             trace=memory.trace,
             mask=memory.mask,
             traces=int(memory.trace.max()) + 1,
         )
 
     def match(
-        self, low: Tensor, real: Tensor, memory: PreparedTraces, before: CueState | None = None
-    ) -> tuple[Tensor, Tensor, CueState]:
-        """Rank the traces by the cue, at each of its tokens.
+        self, tokens: Tensor, low: Tensor, real: Tensor, memory: PreparedTraces, before: CueState | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, CueState]:
+        """Rank the traces by the cue, at each of its tokens, and find where in them the cue's last tokens stand.
 
         Args:
+            tokens: (rows, columns) token ids of the question.
             low: (rows, columns, hidden) states of the question after `match_block`.
             real: (rows, columns) bool, False for padding.
             memory: the rows' traces.
             before: what earlier columns matched.
 
         Returns:
-            Ranks (rows, columns, traces), the null trace's (rows, columns, 1), and the state after the last column.
-            No column depends on a later one.
+            Ranks (rows, columns, traces), the null trace's (rows, columns, 1), what each memory token gains by
+            following the tokens just said (rows, columns, M), and the state after the last column. No column depends
+            on a later one.
         """
         scaled = _scaled(low) * real[..., None]
         first = scaled.new_zeros(len(scaled), 1, scaled.shape[2]) if before is None else before.last
@@ -221,9 +233,21 @@ class EpisodicAdapter(nn.Module):
         missed = (weight * functional.softplus(self.found - best, beta=SHARPNESS)).cumsum(1)
         if before is not None:
             missed = missed + before.missed[:, None]
-        return -missed, self.null_rank.expand(*missed.shape[:2], 1), CueState(missed[:, -1], scaled[:, -1:])
+        said = tokens.masked_fill(~real, NOTHING)
+        first = said.new_full((len(said), FOLLOWED), NOTHING) if before is None else before.tokens
+        said = torch.cat([first, said], dim=1)
+        columns = low.shape[1]
+        gained, agrees = torch.zeros_like(similar), memory.mask[:, None]
+        for back in range(FOLLOWED):
+            ends = said[:, FOLLOWED - back : FOLLOWED - back + columns, None]
+            agrees = agrees & (ends == memory.before[:, None, :, back]) & (ends != NOTHING)
+            gained = gained + self.follow[back] * agrees
+        state = CueState(missed[:, -1], scaled[:, -1:], said[:, -FOLLOWED:])
+        return -missed, self.null_rank.expand(*missed.shape[:2], 1), gained, state
 
-    def attend(self, low: Tensor, high: Tensor, ranks: Tensor, null_rank: Tensor, memory: PreparedTraces) -> Tensor:
+    def attend(
+        self, low: Tensor, high: Tensor, ranks: Tensor, null_rank: Tensor, gained: Tensor, memory: PreparedTraces
+    ) -> Tensor:
         """Return the log of the attention to null, end and each memory token, (rows, columns, 2 + M), which sums to 1.
 
         Args:
@@ -231,11 +255,12 @@ class EpisodicAdapter(nn.Module):
             high: the same after `read_block`.
             ranks: from `match`.
             null_rank: from `match`.
+            gained: from `match`.
             memory: the rows' traces.
         """
         query = self.query(_joined(low, high)) / math.sqrt(self.config.key_dim)
         place = memory.trace[:, None].expand(*query.shape[:2], memory.trace.shape[1])
-        scores = (query @ memory.keys.transpose(1, 2)).masked_fill(~memory.mask[:, None], float("-inf"))
+        scores = (query @ memory.keys.transpose(1, 2) + gained).masked_fill(~memory.mask[:, None], float("-inf"))
         # √key_dim undone: one slot competes with all tokens of a trace, or with all traces, and starts no weaker
         null, end = (query @ self.slot_keys.T * math.sqrt(self.config.key_dim)).split(1, dim=2)
         traces = torch.cat([null + null_rank, ranks], dim=2).log_softmax(dim=2)

@@ -37,6 +37,9 @@ class PreparedTraces:
     """(rows, M, key_dim)."""
     words: Tensor
     """(rows, M, match_dim), of length 1."""
+    before: Tensor
+    """(rows, M, FOLLOWED) int64: the token ids that stand before each token in its trace, the nearest first; below 0
+    where there are none."""
     trace: Tensor
     """(rows, M) int64: which of the row's traces a token belongs to."""
     mask: Tensor
@@ -46,7 +49,7 @@ class PreparedTraces:
 
     def rows(self, kept: Tensor) -> PreparedTraces:
         """Return some rows (indices)."""
-        parts = {name: getattr(self, name)[kept] for name in ("keys", "words", "trace", "mask")}
+        parts = {name: getattr(self, name)[kept] for name in ("keys", "words", "before", "trace", "mask")}
         return PreparedTraces(**parts, traces=self.traces)
 
 
@@ -57,6 +60,8 @@ class CueState(NamedTuple):
     """(rows, traces) sum of importance times what each token lacks to be found."""
     last: Tensor
     """(rows, 1, hidden) the last token's state after `match_block`."""
+    tokens: Tensor
+    """(rows, FOLLOWED) int64: the last token ids, below 0 where there were none."""
 
 
 def batched_traces(rows: Sequence[Sequence[TraceStates]], *, hidden_size: int, device: torch.device) -> TraceStates:

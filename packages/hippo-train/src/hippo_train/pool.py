@@ -33,6 +33,8 @@ UNAIDED_EVERY = 4
 class Asked:
     """A question with what follows it, as the model reads it: its answer, or what the base model says unaided."""
 
+    tokens: tuple[int, ...]
+    """Token ids of question and what follows."""
     low: Tensor
     """(columns, hidden) float16, after `match_block`."""
     high: Tensor
@@ -66,6 +68,8 @@ class Pool:
 class Batch:
     """Questions with their traces."""
 
+    tokens: Tensor
+    """(rows, columns) token ids."""
     low: Tensor
     """(rows, columns, hidden)."""
     high: Tensor
@@ -133,12 +137,12 @@ def make_pool(
     done, total = len(texts), len(texts) + len(rows)
     states = token_states(model, rows, config, progress=count)
     answered = [
-        Asked(low=low, high=high, prompt=len(prompt), answer=tuple(answer), **about)  # pyright: ignore[reportArgumentType]
-        for (prompt, answer, about), (low, high) in zip(plans, states, strict=False)
+        Asked(tokens=tuple(row), low=low, high=high, prompt=len(prompt), answer=tuple(answer), **about)  # pyright: ignore[reportArgumentType]
+        for (prompt, answer, about), row, (low, high) in zip(plans, rows, states, strict=False)
     ]
     unaided = [
-        Asked(low=low, high=high, prompt=len(plans[i][0]), answer=None, **plans[i][2])  # pyright: ignore[reportArgumentType]
-        for i, (low, high) in zip(alone, states[len(plans) :], strict=True)
+        Asked(tokens=tuple(row), low=low, high=high, prompt=len(plans[i][0]), answer=None, **plans[i][2])  # pyright: ignore[reportArgumentType]
+        for i, row, (low, high) in zip(alone, rows[len(plans) :], states[len(plans) :], strict=True)
     ]
     cluster_of = [number for number, cluster in enumerate(clusters) for _ in cluster.episodes]
     return Pool(traces=traces, answered=answered, unaided=unaided, cluster_of=cluster_of)
@@ -161,13 +165,14 @@ def make_batch(
     shape = (len(questions), max(one.low.shape[0] for one in questions))
     low, high = (torch.zeros(*shape, hidden) for _ in range(2))
     real, answering, quiet, refusing = (torch.zeros(shape, dtype=torch.bool) for _ in range(4))
-    target = torch.full(shape, NULL)
+    target, tokens = torch.full(shape, NULL), torch.zeros(shape, dtype=torch.long)
     chosen: list[list[TraceStates]] = []
     for row, one in enumerate(questions):
         numbers = _traces_for(pool, one, rng, traces=traces, hard=hard)
         chosen.append([pool.traces[number] for number in numbers])
         n, first = one.low.shape[0], one.prompt - 1
         low[row, :n], high[row, :n], real[row, :n] = one.low, one.high, True
+        tokens[row, :n] = torch.tensor(one.tokens)
         quiet[row, :first] = True
         if one.answer is None:
             refusing[row, first:n] = True
@@ -180,6 +185,7 @@ def make_batch(
     memory = batched_traces(chosen, hidden_size=hidden, device=device)
     slots = torch.tensor([[-1 - NULL, -1 - END]], device=device).expand(len(questions), SLOTS)
     return Batch(
+        tokens=tokens.to(device),
         low=low.to(device),
         high=high.to(device),
         real=real.to(device),
