@@ -1,13 +1,13 @@
 """What a frozen model reads through each reader, with the gold trace among K that are as similar as can be.
 
-    python benchmarks/cross_attention.py                       # about 10 minutes on two idle cores
+    python benchmarks/cross_attention.py                       # about 15 minutes on two idle cores
     python benchmarks/cross_attention.py --questions 5 --counts 1,8   # a glance; printed, not kept
     python benchmarks/cross_attention.py --split dev           # to choose by; kept under another name
 
 Questions of scenarios A to D on their test worlds, whose names, values and sentence forms the adapter was never trained
 on. The other K - 1 traces are those of the same world that share most slots with the gold one and do not answer.
-`text` has the form that reads best at each K on development worlds (`prompt_forms_traces.py`); beside it, with `kv`,
-the default one; `cross_attention` has nothing before the question.
+`text` has the prompt form that reads one, two and eight traces best on development worlds (`prompt_forms_traces.py`),
+and `kv` the same; both also without worked examples. `cross_attention` has nothing before the question.
 Then the same without the gold trace: how often is a part of some other trace given as the answer?
 """
 
@@ -45,13 +45,12 @@ from hippo_core import Episode, Hit
 from hippo_lab.environment import describe_hardware, installed_versions, source_state
 from hippo_lab.scoring import exact_match, normalise
 from hippo_lab.statistics import mean_interval, paired_difference
-from prompt_forms_traces import best_form
 from similar_traces import SEEDS, SUITES, Item, make_items
 
 QUESTIONS = 25
-COUNTS = (1, 2, 4, 8, 16, 32)
+COUNTS = (1, 2, 8, 32)
 FEW_COUNTS = (1, 2, 8)
-"""For all arms but the adapter."""
+"""For text and kv; the controls have one and eight."""
 NEVER = "\0"  # stops no answer
 RESULTS = Path(__file__).parent / "results"
 
@@ -61,9 +60,6 @@ def readers(model: LanguageModel, adapter: EpisodicAdapter) -> dict[str, tuple[C
     random_one = EpisodicAdapter(adapter.config, rng=torch.Generator().manual_seed(0))
 
     def text(k: int) -> Reader:
-        return TextReader(TextReaderConfig(template=best_form(k)))
-
-    def default_text(k: int) -> Reader:
         return TextReader(TextReaderConfig(template=replace(DEFAULT_TEMPLATE, traces=k)))
 
     def kv(k: int) -> Reader:
@@ -77,8 +73,9 @@ def readers(model: LanguageModel, adapter: EpisodicAdapter) -> dict[str, tuple[C
         "cross_attention, random weights": (lambda k: cross(k, random_one), False),
         "cross_attention, shuffled": (cross, True),
         "text": (text, False),
-        "text, default form": (default_text, False),
-        "kv, default form": (kv, False),
+        "kv": (kv, False),
+        "text, no examples": (lambda k: TextReader(TextReaderConfig(template=PromptTemplate(traces=k))), False),
+        "kv, no examples": (lambda k: KvReader(KvReaderConfig(template=PromptTemplate(traces=k))), False),
     }
 
 
@@ -98,7 +95,8 @@ def measure(model: LanguageModel, items: Sequence[Item], counts: Sequence[int]) 
     found: dict[str, Any] = {"none": {"em": _interval(_right(unaided, items), seeds)}}
     right: dict[tuple[str, int], list[float]] = {}
     for name, (make, shuffled) in readers(model, adapter).items():
-        for k in counts if name == "cross_attention" else [k for k in FEW_COUNTS if k in counts]:
+        few = (1, 8) if name.startswith("cross_attention,") else FEW_COUNTS
+        for k in counts if name == "cross_attention" else [k for k in few if k in counts]:
             start = time.perf_counter()
             hits = [item.hits(k) for item in items]
             shown = hits[len(hits) // 2 :] + hits[: len(hits) // 2] if shuffled else hits
@@ -119,10 +117,10 @@ def measure(model: LanguageModel, items: Sequence[Item], counts: Sequence[int]) 
                 right["cross_attention", k], right["text", k], seeds, rng=np.random.default_rng(0)
             )
             found[f"cross_attention @{k}"]["minus text"] = {**asdict(difference), "p": p}
-            difference, p = paired_difference(
-                right["kv, default form", k], right["text, default form", k], seeds, rng=np.random.default_rng(0)
-            )
-            found[f"kv, default form @{k}"]["minus text, default form"] = {**asdict(difference), "p": p}
+            for form in ("", ", no examples"):
+                kv, text = right[f"kv{form}", k], right[f"text{form}", k]
+                difference, p = paired_difference(kv, text, seeds, rng=np.random.default_rng(0))
+                found[f"kv{form} @{k}"]["minus text"] = {**asdict(difference), "p": p}
     found["decoding"] = decoding_ratio(model, items)
     found["unanswerable"] = _unanswerable(model, items, adapter, unaided, seeds)
     return found
@@ -134,7 +132,7 @@ def _unanswerable(
     """Share of answers that are a part of one of eight traces none of which answers."""
     questions = [item.question for item in items]
     hits = [item.hits(8, gold=False) for item in items]
-    text = TextReader(TextReaderConfig(template=best_form(8)))
+    text = TextReader(TextReaderConfig(template=replace(DEFAULT_TEMPLATE, traces=8)))
     cross = CrossAttentionReader(CrossAttentionReaderConfig(traces=8), adapter=adapter)
     found: dict[str, Any] = {}
     taken: dict[str, list[float]] = {}

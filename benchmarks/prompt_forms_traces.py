@@ -44,8 +44,6 @@ NEAR = (
     "Juno Hale carried the knitted sock to the embassy on 30 December.",
 )
 """For each worked example of the default form a trace that nearly answers it."""
-BEST: Mapping[int, str] = {}
-"""Number of traces to the form that was best with it (`RESULT`)."""
 
 
 def with_traces(template: PromptTemplate, count: int, examples: int = 13) -> PromptTemplate:
@@ -83,11 +81,6 @@ def forms(k: int) -> Mapping[str, PromptTemplate]:
         "no examples, question first": replace(PromptTemplate(traces=k), question_first=True),
         "no examples": PromptTemplate(traces=k),
     }
-
-
-def best_form(k: int) -> PromptTemplate:
-    """Return the form that was best on development worlds for `k` traces, the default one where none was compared."""
-    return forms(k)[BEST[k]] if k in BEST else replace(DEFAULT_TEMPLATE, traces=k)
 
 
 def main(questions: int) -> None:
