@@ -153,13 +153,14 @@ class EpisodicAdapter(nn.Module):
             slots: tokens of the traces.
         """
         hidden, keys, match = self.config.hidden_size, self.config.key_dim, self.config.match_dim
-        each_slot = 4 * hidden * keys + hidden * match + hidden * hidden
-        each_column = 2 * hidden * keys + hidden * match + slots * (keys + match + hidden)
+        each_slot = 4 * hidden * keys + 2 * hidden * match + hidden * hidden
+        each_column = 2 * hidden * keys + 2 * hidden * match + slots * (keys + match + hidden)
         return 2 * (slots * each_slot + columns * each_column)
 
     def memory_bytes(self, *, slots: int) -> int:
         """Return the bytes that `slots` tokens of traces take while an answer is generated."""
-        return 4 * slots * (self.config.key_dim + self.config.match_dim + self.config.hidden_size)
+        each = self.config.key_dim + self.config.match_dim + self.config.hidden_size
+        return slots * (4 * each + 8 * FOLLOWED)
 
     @torch.no_grad()
     def derive_values(self, embeddings: Tensor, *, end: int) -> None:
@@ -234,8 +235,8 @@ class EpisodicAdapter(nn.Module):
         if before is not None:
             missed = missed + before.missed[:, None]
         said = tokens.masked_fill(~real, NOTHING)
-        first = said.new_full((len(said), FOLLOWED), NOTHING) if before is None else before.tokens
-        said = torch.cat([first, said], dim=1)
+        unsaid = said.new_full((len(said), FOLLOWED), NOTHING) if before is None else before.tokens
+        said = torch.cat([unsaid, said], dim=1)
         columns = low.shape[1]
         gained, agrees = torch.zeros_like(similar), memory.mask[:, None]
         for back in range(FOLLOWED):
