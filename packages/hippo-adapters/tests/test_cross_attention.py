@@ -20,25 +20,27 @@ from hippo_core.errors import InvalidInputError
 from hippo_core.provenance import Provenance
 from hippo_core.records import Episode, Hit
 
-TRACES = (
-    "Carol left the copper key at the harbour on Tuesday morning.",
-    "The password of the north shed is Quillon 44.",
-    "Emil Sanderson sold the old boat to the ferryman.",
-    "On day 77, server omega runs gopher on port 3055.",
-    "Carol left the copper key at the chapel on Sunday evening.",
-    "The password of the south shed is Bramble 91.",
-    "Emil Sanderson sold the old cart to the miller.",
-    "On day 78, server omega runs gopher on port 8112.",
-)
-ASKED = {
-    "Where did Carol leave the copper key on Tuesday morning?": "harbour",
-    "What is the password of the north shed?": "Quillon 44",
-    "Who sold the old boat?": "Emil Sanderson",
-    "On day 78, which port number did server omega use?": "8112",
-    "Where did Carol leave the copper key on Sunday evening?": "chapel",
-    "What is the password of the south shed?": "Bramble 91",
-}
-QUESTIONS, ANSWERS = list(ASKED), list(ASKED.values())
+FACTS = (
+    ("Carol left the copper key at the harbour on Tuesday morning.",
+     "Where did Carol leave the copper key on Tuesday morning?", "harbour"),
+    ("Carol left the copper key at the chapel on Sunday evening.",
+     "Where did Carol leave the copper key on Sunday evening?", "chapel"),
+    ("The password of the north shed is Quillon 44.", "What is the password of the north shed?", "Quillon 44"),
+    ("The password of the south shed is Bramble 91.", "What is the password of the south shed?", "Bramble 91"),
+    ("Emil Sanderson sold the old boat to the ferryman.", "Who sold the old boat?", "Emil Sanderson"),
+    ("Emil Sanderson sold the old cart to the miller.", "To whom did Emil Sanderson sell the old cart?", "miller"),
+    ("On day 77, server omega runs gopher on port 3055.", "On day 77, which port number did server omega use?", "3055"),
+    ("On day 78, server omega runs gopher on port 8112.", "On day 78, which port number did server omega use?", "8112"),
+    ("Nadia repaired the bilge pump on 14 June.", "When did Nadia repair the bilge pump?", "14 June"),
+    ("Nadia repaired the anchor winch on 3 July.", "Which thing did Nadia repair on 3 July?", "anchor winch"),
+    ("The caretaker of the jade annex is Ottilie Marsh.", "Who is the caretaker of the jade annex?", "Ottilie Marsh"),
+    ("The caretaker of the jade hall is Wolfgang Ruiz.", "Who is the caretaker of the jade hall?", "Wolfgang Ruiz"),
+    ("Lucho prefers violet syrup for his pancakes.", "What does Lucho prefer for his pancakes?", "violet syrup"),
+    ("Lucho prefers pepper sauce for his omelettes.", "What does Lucho prefer for his omelettes?", "pepper sauce"),
+    ("Bertrand hid the paper crane in the greenhouse.", "Where did Bertrand hide the paper crane?", "greenhouse"),
+    ("Juno Hale hid the paper crane in the stable.", "Who hid the paper crane in the stable?", "Juno Hale"),
+)  # fmt: skip
+TRACES, QUESTIONS, ANSWERS = (list(column) for column in zip(*FACTS, strict=True))
 
 
 def hit(text: str, id: int) -> Hit[Episode]:
@@ -46,6 +48,8 @@ def hit(text: str, id: int) -> Hit[Episode]:
 
 
 HITS = [hit(text, id) for id, text in enumerate(TRACES, start=1)]
+SHOWN = [[HITS[number ^ 1], *(HITS * 2)[number + 2 : number + 8], HITS[number]] for number in range(len(HITS))]
+"""For each question eight traces: the one that nearly answers it, six others, the one that does."""
 
 
 class Blobs:
@@ -68,12 +72,11 @@ def share(said, wanted) -> float:
 @pytest.mark.model
 def test_the_effect_is_the_memorys(model: LanguageModel):
     reader = CrossAttentionReader()
-    read = reader.answer(model, QUESTIONS, [HITS] * len(QUESTIONS))
+    read = reader.answer(model, QUESTIONS, SHOWN)
     nothing = reader.answer(model, QUESTIONS, [[]] * len(QUESTIONS))
-    wrong = [HITS[2:3] if "Carol" in question else HITS[:1] for question in QUESTIONS]
-    elsewhere = reader.answer(model, QUESTIONS, wrong)
+    elsewhere = reader.answer(model, QUESTIONS, SHOWN[8:] + SHOWN[:8])
     untrained = EpisodicAdapter(load_adapter("smollm2-135m", model).config, rng=torch.Generator().manual_seed(0))
-    noise = CrossAttentionReader(adapter=untrained).answer(model, QUESTIONS, [HITS] * len(QUESTIONS))
+    noise = CrossAttentionReader(adapter=untrained).answer(model, QUESTIONS, SHOWN)
     assert share(read, ANSWERS) >= 0.8, [one.text for one in read]
     assert share(nothing, ANSWERS) == share(elsewhere, ANSWERS) == share(noise, ANSWERS) == 0
     assert all(one.memory_slots > 80 and one.prompt_tokens < 30 for one in read)
@@ -84,19 +87,17 @@ def test_the_effect_is_the_memorys(model: LanguageModel):
 def test_what_no_trace_answers_is_left_to_the_bare_model(model: LanguageModel):
     """A name or a digit that differs is enough, however much else agrees."""
     reader = CrossAttentionReader()
-    golds = (0, 1, 2, 7, 4, 5)
-    others = [[hit for hit in HITS if hit is not HITS[gold]] for gold in golds]
-    assert all(answer in HITS[gold].item.text for gold, answer in zip(golds, ANSWERS, strict=True))
-    said = reader.answer(model, QUESTIONS, others)
+    said = reader.answer(model, QUESTIONS, [hits[:-1] for hits in SHOWN])
     bare = reader.answer(model, QUESTIONS, [[]] * len(QUESTIONS))
-    assert [one.tokens for one in said] == [one.tokens for one in bare]
+    same = [one.tokens == other.tokens for one, other in zip(said, bare, strict=True)]
+    assert sum(same) >= 0.85 * len(same), [one.text for one in said]
 
 
 @pytest.mark.model
 def test_without_traces_the_bare_model_answers(model: LanguageModel):
     from hippo_adapters import PromptTemplate, generate
 
-    said = CrossAttentionReader().answer(model, QUESTIONS, [[], *[HITS] * 5])
+    said = CrossAttentionReader().answer(model, QUESTIONS, [[], *SHOWN[1:]])
     bare = generate(model, [PromptTemplate().prompt(QUESTIONS[0])])
     assert said[0].tokens == bare[0].tokens
     assert said[0].memory_slots == 0
@@ -113,7 +114,7 @@ def test_the_order_of_the_traces_does_not_matter(model: LanguageModel):
 @pytest.mark.model
 def test_it_reads_in_bfloat16_too():
     half = load_model("smollm2-135m", dtype="bfloat16")
-    said = CrossAttentionReader().answer(half, QUESTIONS, [HITS] * len(QUESTIONS))
+    said = CrossAttentionReader().answer(half, QUESTIONS, SHOWN)
     assert share(said, ANSWERS) >= 0.8
 
 

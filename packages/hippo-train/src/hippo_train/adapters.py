@@ -14,7 +14,7 @@ from hippo_core.errors import InvalidInputError
 from torch import nn
 
 from hippo_train.episodes import Cluster, make_cluster
-from hippo_train.pool import Pool, make_batch, make_pool, partly_hidden
+from hippo_train.pool import Pool, make_batch, make_pool
 from hippo_train.reading_loss import exact_match, reading_loss, refusals
 from hippo_train.words import Words, reserved_words, whole_words
 
@@ -45,8 +45,6 @@ class AdapterTrainingConfig:
     """Share of questions without their gold trace, followed by what the base model says."""
     hard: float = 0.75
     """Share of questions whose other traces are all as similar as can be."""
-    hidden: float = 0.1
-    """Share of the states' numbers that a step does not see (dropout): what matches must not hang on a few of them."""
     learning_rate: float = 1.5e-3
     """At its highest, after 50 steps; a cosine brings it down to a twentieth."""
     log_every: int = 200
@@ -57,7 +55,7 @@ class AdapterTrainingConfig:
         for name in ("clusters", "held_out_clusters", "steps", "rows", "traces_per_step", "log_every"):
             if getattr(self, name) < 1:
                 raise InvalidInputError(f"`{name}` must be at least 1, not {getattr(self, name)}.")
-        for name in ("unanswerable", "hard", "hidden"):
+        for name in ("unanswerable", "hard"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInputError(f"`{name}` must lie in [0, 1], not {getattr(self, name)}.")
         if not self.trace_counts or min(self.trace_counts) < 1:
@@ -155,7 +153,7 @@ def fit_adapter(
 ) -> tuple[EpisodicAdapter, list[LogEntry]]:
     """Do the steps of `train_adapter` on states that are there already."""
     start = time.perf_counter()
-    rng, chance = random.Random(training.seed), torch.Generator().manual_seed(training.seed)
+    rng = random.Random(training.seed)
     adapter = EpisodicAdapter(shape, rng=torch.Generator().manual_seed(training.seed)).to(model.device)
     optimizer = torch.optim.AdamW(adapter.parameters(), lr=training.learning_rate, weight_decay=0.01)
     judged = random.Random(0).sample(held.answered, k=min(JUDGED_QUESTIONS, len(held.answered)))
@@ -169,7 +167,7 @@ def fit_adapter(
         unaided = sum(rng.random() < training.unanswerable for _ in range(rows))
         questions = [*rng.choices(pool.answered, k=rows - unaided), *rng.choices(pool.unaided, k=unaided)]
         batch = make_batch(pool, questions, rng, traces=count, hard=training.hard, device=model.device)
-        loss = reading_loss(adapter, partly_hidden(batch, training.hidden, chance))
+        loss = reading_loss(adapter, batch)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(adapter.parameters(), 1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from hippo_adapters import (
@@ -196,18 +196,6 @@ def make_batch(
         quiet=quiet.to(device),
         refusing=refusing.to(device),
     )
-
-
-def partly_hidden(batch: Batch, share: float, chance: torch.Generator) -> Batch:
-    """Return a batch with a share of its states' numbers set to zero, each token's its own."""
-    if share == 0:
-        return batch
-
-    def hide(states: Tensor) -> Tensor:
-        return states * (torch.rand(states.shape, generator=chance) >= share).to(states.device)
-
-    memory = batch.memory._replace(low=hide(batch.memory.low), high=hide(batch.memory.high))
-    return replace(batch, low=hide(batch.low), high=hide(batch.high), memory=memory)
 
 
 def _traces_for(pool: Pool, one: Asked, rng: random.Random, *, traces: int, hard: float) -> list[int]:
