@@ -106,8 +106,8 @@ def test_without_traces_the_bare_model_answers(model: LanguageModel):
 @pytest.mark.model
 def test_the_order_of_the_traces_does_not_matter(model: LanguageModel):
     reader = CrossAttentionReader()
-    one = reader.answer(model, QUESTIONS, [HITS] * len(QUESTIONS))
-    other = reader.answer(model, QUESTIONS, [HITS[::-1]] * len(QUESTIONS))
+    one = reader.answer(model, QUESTIONS, SHOWN)
+    other = reader.answer(model, QUESTIONS, [hits[::-1] for hits in SHOWN])
     assert [answer.tokens for answer in one] == [answer.tokens for answer in other]
 
 
