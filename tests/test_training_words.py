@@ -8,7 +8,7 @@ from hei_nw.suites import make_world, suite_names
 from hei_nw.suites.vocabulary import DEV, TEST, Vocabulary
 from hippo_train import reserved_words
 from hippo_train._grammar import EVENT_QUESTIONS, EVENT_TEXTS, FAMILIES, PLACE_PREPOSITIONS, VERBS
-from hippo_train.words import _ATTRIBUTES, _DAYS, _MONTHS, _QUANTITIES, _RELATIONS
+from hippo_train._word_lists import ATTRIBUTES, DAYS, MONTHS, QUANTITIES, RELATIONS
 
 # Words of names that say nothing by themselves
 COMMON = {"the", "of", "and", "to"}
@@ -21,9 +21,9 @@ def any_of(values) -> str:
 
 
 CLOSED = {
-    "attribute": any_of(_ATTRIBUTES),
-    "quantity": any_of(_QUANTITIES),
-    "relation": any_of(_RELATIONS),
+    "attribute": any_of(ATTRIBUTES),
+    "quantity": any_of(QUANTITIES),
+    "relation": any_of(RELATIONS),
     "number": r"\d+",
     "small": r"\d+",
     "year": r"\d{4}",
@@ -56,7 +56,7 @@ def patterns(forms, values: dict[str, str]) -> list[re.Pattern[str]]:
 def test_every_word_of_the_test_worlds_is_reserved():
     wanted = (words_of(TEST) | words_of(DEV, without=SHARED_WITH_DEV)) - COMMON
     assert wanted <= reserved_words(), "write the missing words into hippo_train/reserved_words.txt"
-    assert not {*_MONTHS, *_DAYS} & {*TEST.months, *TEST.weekdays}
+    assert not {*MONTHS, *DAYS} & {*TEST.months, *TEST.weekdays}
 
 
 @pytest.mark.parametrize("suite", suite_names())
