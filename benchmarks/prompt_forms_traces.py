@@ -4,7 +4,7 @@
     python benchmarks/prompt_forms_traces.py --questions 3    # a glance; printed, not kept
 
 The same questions and traces as `cross_attention.py --split dev`: the gold trace among K - 1 that share slots with it,
-at a random place. The best form of each K is what that benchmark compares the adapter with.
+at a random place. The default form was the best of them (docs/LOG.md), which is why that benchmark uses it.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def main(questions: int) -> None:
     start = time.perf_counter()
     found: dict[str, Any] = {}
     for k in COUNTS:
-        for name, template in dict.fromkeys(forms(k).items()):
+        for name, template in forms(k).items():
             begun = time.perf_counter()
             reader = TextReader(TextReaderConfig(template=template))
             said = reader.answer(model, [item.question for item in items], [item.hits(k) for item in items])

@@ -81,8 +81,8 @@ def test_the_adapter_reads_what_stands_in_no_prompt(suite, folder):
     assert {"latency_ms", "first_token_ms", "token_ms", "kv_bytes", "flops"} <= arms["cross_attention"].keys()
 
 
-def test_text_and_adapter_together_read_too_if_worse_than_each_alone(suite, folder):
-    assert em(suite, "text+cross_attention") >= 0.4  # .70 on scenario A, see docs/LOG.md
+def test_text_and_adapter_together_read_as_well_as_text(suite, folder):
+    assert em(suite, "text+cross_attention") >= em(suite, "text") - 0.1
     assert all(row["prompt"].startswith("Memory:") for row in predictions(folder) if row["arm"].startswith("text+"))
 
 

@@ -18,6 +18,7 @@ from hippo_adapters import (
     generate,
 )
 from hippo_adapters._rotary import placed, rotated
+from hippo_adapters.memory.kv import LEAD
 from hippo_adapters.memory.states import compute_states, joined, last_slots, pack_states, unpack_states
 from hippo_core.errors import InvalidInputError
 from hippo_core.provenance import Provenance
@@ -177,6 +178,16 @@ def test_states_survive_their_bytes(model: LanguageModel, precision):
 def test_other_bytes_are_no_states(data):
     with pytest.raises(InvalidInputError, match="not packed states"):
         unpack_states(data)
+
+
+@pytest.mark.model
+def test_where_several_are_shown_each_was_read_after_another_line_that_is_not_kept(model: LanguageModel):
+    (one,) = KvReader(KvReaderConfig(template=BARE, precision="float32")).states(model, HITS[:1])
+    (two,) = KvReader(KvReaderConfig(template=replace(BARE, traces=2), precision="float32")).states(model, HITS[:1])
+    expected = compute_states(model, [f" {TRACES[0]}\n"], sink=compute_prefix(model, f"Memory: {LEAD}\n"))[0]
+    assert one.keys.shape == two.keys.shape
+    assert not np.allclose(one.values, two.values, atol=0.05)
+    assert np.allclose(two.values, expected.values, atol=1e-4)
 
 
 @pytest.mark.model
