@@ -74,8 +74,10 @@ class Ledger:
                         self._enter(doing, note, evictions)
                     doing = None
         for act in evictions:
-            # Another process may evict what a writer has committed and not yet noted: it came after the write even so
-            begins = [known[-1].begin for key in act.sets if (known := self._moves.get(key))]
+            # Another process may evict what a writer has committed and not yet noted: it came after that even so. What
+            # is no proof that the record was still there, a delete or what was not acknowledged, may have come later
+            held = [each for key in act.sets for each in self._moves.get(key, []) if each.kind in ("write", "blob")]
+            begins = [each.begin for each in held if not each.pending]
             self._add(Act(kind=act.kind, begin=max([act.begin, *begins]), end=act.end, sets=act.sets))
 
     def _enter(self, doing: dict[str, Any], did: dict[str, Any], evictions: list[Act]) -> None:
