@@ -2,6 +2,7 @@
 
 import torch
 from hippo_adapters import EpisodicAdapter, EpisodicAdapterConfig, TraceStates, batched_traces
+from hippo_adapters.episodic_adapter import END, NULL
 
 SHAPE = EpisodicAdapterConfig(hidden_size=16, match_block=1, read_block=2, write_block=3, key_dim=8, match_dim=8)
 STATES = torch.randn(50, 16, generator=torch.Generator().manual_seed(0))
@@ -15,12 +16,11 @@ def trace(*tokens: int) -> TraceStates:
 
 
 def read(adapter: EpisodicAdapter, question: list[int], *traces: TraceStates):
-    """Return the memory, what `match` and what `attend` return for one question."""
+    """Return what `match` and what `attend` find for one question."""
     memory = adapter.prepare(batched_traces([traces], hidden_size=16, device=torch.device("cpu")))
     low = STATES[question][None]
-    matched = adapter.match(torch.tensor([question]), low, torch.ones(1, len(question), dtype=torch.bool), memory)
-    ranks, null_rank, gained, _ = matched
-    return memory, matched, adapter.attend(low, low, ranks, null_rank, gained, memory)
+    found, _ = adapter.match(torch.tensor([question]), low, torch.ones(1, len(question), dtype=torch.bool), memory)
+    return found, adapter.attend(low, low, found, memory)
 
 
 def made() -> EpisodicAdapter:
@@ -29,17 +29,30 @@ def made() -> EpisodicAdapter:
 
 @torch.no_grad()
 def test_attention_sums_to_one():
-    *_, attention = read(made(), [1, 2, 3], trace(1, 2, 3, 4), trace(5, 6))
+    _, attention = read(made(), [1, 2, 3], trace(1, 2, 3, 4), trace(5, 6))
     assert torch.allclose(attention.exp().sum(dim=2), torch.ones(1, 3), atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_row_is_read_as_it_is_alone_and_one_without_traces_not_at_all():
+    adapter, question = made(), torch.tensor([[1, 2, 3]])
+    rows = [[trace(1, 2, 3, 4), trace(5, 6)], [trace(1, 2, 9)], []]
+    memory = adapter.prepare(batched_traces(rows, hidden_size=16, device=torch.device("cpu")))
+    low, real = STATES[question].expand(3, -1, -1), torch.ones(3, 3, dtype=torch.bool)
+    found, _ = adapter.match(question.expand(3, -1), low, real, memory)
+    attention = adapter.attend(low, low, found, memory)
+    assert torch.allclose(attention[1, :, :5], read(adapter, [1, 2, 3], *rows[1])[1][0], atol=1e-5)
+    assert attention[2, :, NULL].tolist() == [0.0] * 3
+    assert attention[2, :, NULL + 1 :].max() == float("-inf")
 
 
 @torch.no_grad()
 def test_one_word_that_is_not_there_outweighs_all_that_agree():
     adapter = made()
     adapter.importance.bias.fill_(10.0)
-    _, (ranks, null_rank, _, _), _ = read(adapter, [1, 2, 3, 4, 5], trace(1, 2, 3, 4, 5), trace(1, 2, 30, 4, 5))
-    same, other = ranks[0, -1].tolist()
-    assert same > null_rank[0, -1].item() > other
+    found, _ = read(adapter, [1, 2, 3, 4, 5], trace(1, 2, 3, 4, 5), trace(1, 2, 30, 4, 5))
+    same, other = found.ranks[0, -1].tolist()
+    assert same > found.null_rank[0, -1].item() > other
 
 
 @torch.no_grad()
@@ -47,7 +60,7 @@ def test_a_token_that_fits_cannot_speak_for_a_trace_that_does_not():
     adapter = made()
     adapter.importance.bias.fill_(10.0)
     adapter.query.weight.mul_(1000.0)  # one token fits far better than anything else
-    _, _, attention = read(adapter, [1, 2, 3, 4], trace(1, 2, 3, 4), trace(31, 32, 33, 34))
+    _, attention = read(adapter, [1, 2, 3, 4], trace(1, 2, 3, 4), trace(31, 32, 33, 34))
     assert attention[0, -1, -4:].exp().sum() < 0.01
 
 
@@ -55,6 +68,22 @@ def test_a_token_that_fits_cannot_speak_for_a_trace_that_does_not():
 def test_a_token_gains_for_each_of_the_tokens_before_it_that_was_just_said():
     adapter = made()
     adapter.follow.copy_(torch.tensor([1.0, 10.0, 100.0]))
-    _, (_, _, gained, _), _ = read(adapter, [7, 3, 8], trace(4, 8, 4, 7, 3, 8, 5), trace(3, 8, 5))
-    assert gained[0, -1].tolist() == [0, 0, 1, 0, 0, 0, 111, 0, 0, 11]
-    assert gained[0, 0].tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0], "no column knows what comes after it"
+    found, _ = read(adapter, [7, 3, 8], trace(4, 8, 4, 7, 3, 8, 5), trace(3, 8, 5))
+    assert found.goes_on[0, -1].tolist() == [0, 0, 1, 0, 0, 0, 111, 0, 0, 11]
+    assert found.goes_on[0, 0].tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0], "no column knows what comes after it"
+    assert found.stands[0, -1].tolist() == [0, 1, 0, 0, 0, 111, 0, 0, 11, 0], "where the answer ends if it ends now"
+
+
+@torch.no_grad()
+def test_what_would_come_next_tells_whether_the_answer_ends():
+    """The query is made to be what the key of an end before token 9 is: of two traces only one goes on so."""
+    adapter = made()
+    for part in (adapter.key, adapter.previous_key):
+        part.weight.zero_()
+    adapter.slot_keys.zero_()
+    state = torch.cat([STATES[9], STATES[9]])
+    wanted = adapter.end_key(state / state.pow(2).mean().sqrt())
+    said = torch.cat([STATES[8], STATES[8]])
+    adapter.query.weight.copy_(torch.outer(10 * wanted, said / said.norm() ** 2))
+    ends = [read(adapter, [8], trace(8, token))[1][0, -1, END].item() for token in (9, 10)]
+    assert ends[0] > ends[1] + 1.0

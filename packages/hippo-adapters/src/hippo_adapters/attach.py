@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from hippo_adapters._blocks import decoder_blocks, output_of
 from hippo_adapters.episodic_adapter import EpisodicAdapter
 from hippo_adapters.models import LanguageModel
-from hippo_adapters.trace_states import CueState, PreparedTraces, TraceStates, batched_traces
+from hippo_adapters.trace_states import CueMatch, CueState, PreparedTraces, TraceStates, batched_traces
 from hippo_adapters.traces import checked_shape
 
 NAME = "hippo_episodic"
@@ -35,7 +35,7 @@ class Attachment(nn.Module):
         self._cue: CueState | None = None
         self._before: CueState | None = None
         self._values = self._real = self._tokens = self._low = self._read = torch.empty(0)
-        self._ranks = self._null_rank = self._gained = torch.empty(0)
+        self._found: CueMatch | None = None
         config, blocks = adapter.config, decoder_blocks(model)
         decoder: Any = model.model.get_decoder()
         self._handles = [
@@ -70,9 +70,8 @@ class Attachment(nn.Module):
         try:
             yield
         finally:
-            self._memory = self._cue = self._before = None
+            self._memory = self._cue = self._before = self._found = None
             self._values = self._real = self._tokens = self._low = self._read = torch.empty(0)
-            self._ranks = self._null_rank = self._gained = torch.empty(0)
 
     def keep(self, rows: Tensor) -> None:
         """Drop every row of the batch but `rows` (indices)."""
@@ -114,15 +113,11 @@ class Attachment(nn.Module):
     def _match(self, module: Any, arguments: Any, output: Any) -> None:
         if self._memory is not None:
             self._low = output_of(output)
-            self._ranks, self._null_rank, self._gained, self._cue = self.adapter.match(
-                self._tokens, self._low, self._real, self._memory, self._before
-            )
+            self._found, self._cue = self.adapter.match(self._tokens, self._low, self._real, self._memory, self._before)
 
     def _attend(self, module: Any, arguments: Any, output: Any) -> None:
-        if self._memory is not None:
-            attention = self.adapter.attend(
-                self._low, output_of(output), self._ranks, self._null_rank, self._gained, self._memory
-            )
+        if self._memory is not None and self._found is not None:
+            attention = self.adapter.attend(self._low, output_of(output), self._found, self._memory)
             self._read = self.adapter.read(attention, self._values)
 
     def _write(self, module: Any, arguments: Any, output: Any) -> Any:

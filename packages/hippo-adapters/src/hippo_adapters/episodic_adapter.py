@@ -11,19 +11,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hippo_adapters.models import LanguageModel
-from hippo_adapters.trace_states import CueState, PreparedTraces, TraceStates
+from hippo_adapters.trace_states import CueMatch, CueState, PreparedTraces, TraceStates
 
 NULL, END = 0, 1
-"""The two slots before the memory's tokens: no trace answers; the answer ends here."""
+"""The two slots before the memory's tokens: no trace answers; the answer has ended."""
 SLOTS = 2
+LEAST, TINY = -1e4, 1e-30
+"""For traces that a row does not have: less than any score, more than nothing."""
 NOTHING = -1
 """Token id of no token."""
 FOLLOWED = 3
-"""So many tokens just said are looked for in the traces, to go on where they stand."""
+"""So many tokens just said are looked for in the traces, to go on or to end where they stand."""
+FOLLOW = 3.0
+"""What each of them brings when training starts; from 1 it stayed too small to outweigh what looks alike."""
 READ_ABOVE = 0.8
 """Attention that null must leave over for anything to be read; chosen on development worlds (docs/LOG.md)."""
-PREVIOUS = 0.5
-"""Share of the token before in what is compared, when training starts."""
+CONTEXT = (1.0, 0.5, 0.25)
+"""Shares of a token and of those before it in what is compared, the nearest first, when training starts."""
 SHARPNESS = 12.0
 """How abruptly a similarity below `found` starts to count: 1 / SHARPNESS around it is neither found nor missed."""
 STRENGTH = 1.0
@@ -81,7 +85,7 @@ class EpisodicAdapterConfig:
 class EpisodicAdapter(nn.Module):
     """Reads traces in two steps, both learned, both from the frozen model's own states.
 
-    *Which trace.* After `match_block` each token of the question, with the one before it, is compared with every token
+    *Which trace.* After `match_block` each token of the question, with the two before it, is compared with every token
     of a trace (late interaction, source: ColBERT, arXiv:2004.12832). What its best similarity lacks to `found` counts
     against the trace, weighted by the token's importance; the sums over the question so far rank the traces, from 0
     downwards. The null trace has a fixed rank: one important word that is not there is enough to fall behind it,
@@ -89,9 +93,10 @@ class EpisodicAdapter(nn.Module):
 
     *Which token.* After `read_block` a query attends to the tokens of each trace. A token's key is made of its own
     state and of its predecessor's, so that a query finds "what comes next here"; it gains where the one, two, three
-    tokens before it are those just said (so that 3850 is not continued as 384 was); the end of an answer competes with
-    them. The attention to a token is that of its trace, in which the null trace has its part, times its own within the
-    trace: a token that fits well cannot speak for a trace that does not.
+    tokens before it are those just said (so that 3850 is not continued as 384 was). After each token the answer may
+    end, which competes with going on: its key is made of the state of the token that would be next, since that tells
+    whether "subway" is all or "entrance" follows. The attention to a token is that of its trace, in which the null
+    trace has its part, times its own within the trace: a token that fits well cannot speak for a trace that does not.
 
     *What is written.* For each attended token what brings the model to say it, computed from the model's own output
     embedding (`derive_values`), is added after `write_block`. Where null wins nothing is.
@@ -109,29 +114,27 @@ class EpisodicAdapter(nn.Module):
         self.query = nn.Linear(2 * hidden, keys, bias=False)
         self.key = nn.Linear(2 * hidden, keys, bias=False)
         self.previous_key = nn.Linear(2 * hidden, keys, bias=False)
+        self.end_key = nn.Linear(2 * hidden, keys, bias=False)
         self.slot_keys = nn.Parameter(torch.empty(SLOTS, keys))
-        self.cue = nn.Linear(hidden, config.match_dim, bias=False)
-        self.word = nn.Linear(hidden, config.match_dim, bias=False)
-        self.previous_cue = nn.Linear(hidden, config.match_dim, bias=False)
-        self.previous_word = nn.Linear(hidden, config.match_dim, bias=False)
+        self.cue = nn.Linear(len(CONTEXT) * hidden, config.match_dim, bias=False)
+        self.word = nn.Linear(len(CONTEXT) * hidden, config.match_dim, bias=False)
         self.importance = nn.Linear(hidden, 1)
         self.found = nn.Parameter(torch.tensor(0.7))
         self.null_rank = nn.Parameter(torch.tensor(-1.0))
-        self.follow = nn.Parameter(torch.ones(FOLLOWED))
+        self.follow = nn.Parameter(torch.full((FOLLOWED,), FOLLOW))
         # Not trained: see `derive_values`
         self.register_buffer("value_map", None, persistent=False)
         self.register_buffer("value_mean", None, persistent=False)
         self.register_buffer("end_value", None, persistent=False)
-        for part in (self.query, self.key, self.previous_key):
+        for part in (self.query, self.key, self.previous_key, self.end_key):
             nn.init.normal_(part.weight, std=hidden**-0.5, generator=rng)
         nn.init.normal_(self.slot_keys, std=0.02, generator=rng)
-        for part in (self.cue, self.previous_cue):
-            nn.init.orthogonal_(part.weight, generator=rng)
         with torch.no_grad():
             # Equal words start as similar: both maps are the same one
-            self.previous_cue.weight.mul_(PREVIOUS)
+            for share, part in zip(CONTEXT, self.cue.weight.split(hidden, dim=1), strict=True):
+                nn.init.orthogonal_(part, generator=rng)
+                part.mul_(share)
             self.word.weight.copy_(self.cue.weight)
-            self.previous_word.weight.copy_(self.previous_cue.weight)
             self.importance.weight.zero_()
             self.importance.bias.fill_(0.5)
 
@@ -153,14 +156,14 @@ class EpisodicAdapter(nn.Module):
             slots: tokens of the traces.
         """
         hidden, keys, match = self.config.hidden_size, self.config.key_dim, self.config.match_dim
-        each_slot = 4 * hidden * keys + 2 * hidden * match + hidden * hidden
-        each_column = 2 * hidden * keys + 2 * hidden * match + slots * (keys + match + hidden)
+        each_slot = 6 * hidden * keys + len(CONTEXT) * hidden * match + hidden * hidden
+        each_column = 2 * hidden * keys + len(CONTEXT) * hidden * match + slots * (2 * keys + match + hidden)
         return 2 * (slots * each_slot + columns * each_column)
 
     def memory_bytes(self, *, slots: int) -> int:
         """Return the bytes that `slots` tokens of traces take while an answer is generated."""
-        each = self.config.key_dim + self.config.match_dim + self.config.hidden_size
-        return slots * (4 * each + 8 * FOLLOWED)
+        each = 2 * self.config.key_dim + self.config.match_dim + self.config.hidden_size
+        return slots * (4 * each + 8 * (1 + FOLLOWED))
 
     @torch.no_grad()
     def derive_values(self, embeddings: Tensor, *, end: int) -> None:
@@ -190,16 +193,21 @@ class EpisodicAdapter(nn.Module):
 
     def prepare(self, memory: TraceStates) -> PreparedTraces:
         """Project a batch's traces, with at least one token in the row that has most."""
-        states, low = _joined(memory.low, memory.high), _scaled(memory.low)
+        states, low = _joined(memory.low, memory.high), [_scaled(memory.low)]
         starts = functional.pad(memory.trace[:, 1:] != memory.trace[:, :-1], (1, 0), value=True)
-        before = [memory.tokens]
+        ends = functional.pad(starts[:, 1:] | ~memory.mask[:, 1:], (0, 1), value=True)
+        run = [memory.tokens]
         for _ in range(FOLLOWED):
-            before.append(functional.pad(before[-1][:, :-1], (1, 0)).masked_fill(starts, NOTHING))
+            run.append(functional.pad(run[-1][:, :-1], (1, 0)).masked_fill(starts, NOTHING))
         previous = functional.pad(states[:, :-1], (0, 0, 1, 0)).masked_fill(starts[..., None], 0.0)
+        for _ in CONTEXT[1:]:
+            low.append(functional.pad(low[-1][:, :-1], (0, 0, 1, 0)).masked_fill(starts[..., None], 0.0))
+        following = functional.pad(states[:, 1:], (0, 0, 0, 1)).masked_fill(ends[..., None], 0.0)
         return PreparedTraces(
             keys=self.key(states) + self.previous_key(previous),
-            words=functional.normalize(self.word(low) + self.previous_word(previous[..., : low.shape[2]]), dim=-1),
-            before=torch.stack(before[1:], dim=2),
+            end_keys=self.end_key(following),
+            words=functional.normalize(self.word(torch.cat(low, dim=-1)), dim=-1),
+            run=torch.stack(run, dim=2),
             trace=memory.trace,
             mask=memory.mask,
             traces=int(memory.trace.max()) + 1,
@@ -207,7 +215,7 @@ class EpisodicAdapter(nn.Module):
 
     def match(
         self, tokens: Tensor, low: Tensor, real: Tensor, memory: PreparedTraces, before: CueState | None = None
-    ) -> tuple[Tensor, Tensor, Tensor, CueState]:
+    ) -> tuple[CueMatch, CueState]:
         """Rank the traces by the cue, at each of its tokens, and find where in them the cue's last tokens stand.
 
         Args:
@@ -218,14 +226,14 @@ class EpisodicAdapter(nn.Module):
             before: what earlier columns matched.
 
         Returns:
-            Ranks (rows, columns, traces), the null trace's (rows, columns, 1), what each memory token gains by
-            following the tokens just said (rows, columns, M), and the state after the last column. No column depends
-            on a later one.
+            What was found, and the state after the last column. No column depends on a later one.
         """
         scaled = _scaled(low) * real[..., None]
-        first = scaled.new_zeros(len(scaled), 1, scaled.shape[2]) if before is None else before.last
-        cue = self.cue(scaled) + self.previous_cue(torch.cat([first, scaled[:, :-1]], dim=1))
-        cue = functional.normalize(cue, dim=-1)
+        width, columns = len(CONTEXT) - 1, low.shape[1]
+        unread = scaled.new_zeros(len(scaled), width, scaled.shape[2]) if before is None else before.last
+        seen = torch.cat([unread, scaled], dim=1)
+        context = torch.cat([seen[:, width - back : width - back + columns] for back in range(width + 1)], dim=-1)
+        cue = functional.normalize(self.cue(context), dim=-1)
         # Below -1, so that padding is never the best match
         similar = (cue @ memory.words.transpose(1, 2)).masked_fill(~memory.mask[:, None], -2.0)
         place = memory.trace[:, None].expand_as(similar)
@@ -237,46 +245,50 @@ class EpisodicAdapter(nn.Module):
         said = tokens.masked_fill(~real, NOTHING)
         unsaid = said.new_full((len(said), FOLLOWED), NOTHING) if before is None else before.tokens
         said = torch.cat([unsaid, said], dim=1)
-        columns = low.shape[1]
-        gained, agrees = torch.zeros_like(similar), memory.mask[:, None]
-        for back in range(FOLLOWED):
-            ends = said[:, FOLLOWED - back : FOLLOWED - back + columns, None]
-            agrees = agrees & (ends == memory.before[:, None, :, back]) & (ends != NOTHING)
-            gained = gained + self.follow[back] * agrees
-        state = CueState(missed[:, -1], scaled[:, -1:], said[:, -FOLLOWED:])
-        return -missed, self.null_rank.expand(*missed.shape[:2], 1), gained, state
+        stands, goes_on = (self._agreement(said, columns, memory, ahead) for ahead in (0, 1))
+        ranks = (-missed).masked_fill(best < -1.5, float("-inf"))  # a row that has fewer traces
+        found = CueMatch(ranks, self.null_rank.expand(*missed.shape[:2], 1), goes_on, stands)
+        return found, CueState(missed[:, -1], seen[:, -width:], said[:, -FOLLOWED:])
 
-    def attend(
-        self, low: Tensor, high: Tensor, ranks: Tensor, null_rank: Tensor, gained: Tensor, memory: PreparedTraces
-    ) -> Tensor:
+    def _agreement(self, said: Tensor, columns: int, memory: PreparedTraces, ahead: int) -> Tensor:
+        """Return what each memory token gains as the last of the tokens just said, or as the one `ahead` of them."""
+        gained, agrees = self.follow.new_zeros(()), memory.mask[:, None]
+        for back in range(FOLLOWED):
+            token = said[:, FOLLOWED - back : FOLLOWED - back + columns, None]
+            agrees = agrees & (token == memory.run[:, None, :, back + ahead]) & (token != NOTHING)
+            gained = gained + self.follow[back] * agrees
+        return gained
+
+    def attend(self, low: Tensor, high: Tensor, found: CueMatch, memory: PreparedTraces) -> Tensor:
         """Return the log of the attention to null, end and each memory token, (rows, columns, 2 + M), which sums to 1.
 
         Args:
             low: (rows, columns, hidden) states of the question after `match_block`.
             high: the same after `read_block`.
-            ranks: from `match`.
-            null_rank: from `match`.
-            gained: from `match`.
+            found: from `match`.
             memory: the rows' traces.
         """
         query = self.query(_joined(low, high)) / math.sqrt(self.config.key_dim)
-        place = memory.trace[:, None].expand(*query.shape[:2], memory.trace.shape[1])
-        scores = (query @ memory.keys.transpose(1, 2) + gained).masked_fill(~memory.mask[:, None], float("-inf"))
+        place = memory.trace[:, None].expand_as(found.goes_on)
         # √key_dim undone: one slot competes with all tokens of a trace, or with all traces, and starts no weaker
         null, end = (query @ self.slot_keys.T * math.sqrt(self.config.key_dim)).split(1, dim=2)
-        traces = torch.cat([null + null_rank, ranks], dim=2).log_softmax(dim=2)
-        most = end.expand_as(ranks).scatter_reduce(2, place, scores, "amax").detach()
-        rest = (scores - most.gather(2, place)).exp()
-        inside = most + ((end - most).exp().scatter_add(2, place, rest)).log()
-        tokens = scores + (traces[..., 1:] - inside).gather(2, place)
-        ends = (traces[..., 1:] + end - inside).logsumexp(dim=2, keepdim=True)
-        return torch.cat([traces[..., :1], ends, tokens], dim=2)
+        tokens = query @ memory.keys.transpose(1, 2) + found.goes_on
+        ends = query @ memory.end_keys.transpose(1, 2) + end + found.stands
+        tokens, ends = (part.masked_fill(~memory.mask[:, None], float("-inf")) for part in (tokens, ends))
+        traces = torch.cat([null + found.null_rank, found.ranks], dim=2).log_softmax(dim=2)
+        most = torch.full_like(found.ranks, LEAST).scatter_reduce(2, place, torch.maximum(tokens, ends), "amax")
+        most = most.detach()
+        rest = (tokens - most.gather(2, place)).exp() + (ends - most.gather(2, place)).exp()
+        inside = most + torch.zeros_like(found.ranks).scatter_add(2, place, rest).clamp_min(TINY).log()
+        shift = (traces[..., 1:] - inside).gather(2, place)
+        ended = (ends + shift).logsumexp(dim=2, keepdim=True)
+        return torch.cat([traces[..., :1], ended, tokens + shift], dim=2)
 
     def read(self, attention: Tensor, values: Tensor) -> Tensor:
         """Return what attention reads, (rows, columns, hidden).
 
         Where null leaves `READ_ABOVE` of the attention or less nothing is read, and the model says what it would have
-        said; elsewhere the values are weighted by the rest of the attention. Rows without traces read nothing.
+        said; elsewhere the values are weighted by the rest of the attention.
 
         Args:
             attention: log attention, from `attend`.
@@ -284,9 +296,8 @@ class EpisodicAdapter(nn.Module):
         """
         weights = attention.exp()
         rest = weights[..., SLOTS:].sum(dim=2, keepdim=True) + weights[..., END, None]
-        reads = (rest > READ_ABOVE) & (weights[..., SLOTS:].sum(dim=(1, 2)) > 0)[:, None, None]
         read = weights[..., SLOTS:] @ values + weights[..., END, None] * self.end_value
-        return torch.where(reads, read / rest.clamp_min(1e-9), 0.0)
+        return torch.where(rest > READ_ABOVE, read / rest.clamp_min(1e-9), 0.0)
 
     def write(self, hidden: Tensor, read: Tensor) -> Tensor:
         """Return the residual stream (rows, columns, hidden) with what was read added, in its own number type."""

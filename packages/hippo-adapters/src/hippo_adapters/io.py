@@ -19,7 +19,7 @@ from hippo_adapters.errors import AdapterFileError
 from hippo_adapters.models import LanguageModel
 
 WEIGHTS, DESCRIPTION = "adapter.safetensors", "adapter.json"
-FORMAT = "hippo-episodic-adapter-2"
+FORMAT = "hippo-episodic-adapter-3"
 
 
 def save_adapter(

@@ -35,11 +35,13 @@ class PreparedTraces:
 
     keys: Tensor
     """(rows, M, key_dim)."""
+    end_keys: Tensor
+    """(rows, M, key_dim): the same for an answer that ends with this token."""
     words: Tensor
     """(rows, M, match_dim), of length 1."""
-    before: Tensor
-    """(rows, M, FOLLOWED) int64: the token ids that stand before each token in its trace, the nearest first; below 0
-    where there are none."""
+    run: Tensor
+    """(rows, M, 1 + FOLLOWED) int64: the token's id, then those that stand before it in its trace, the nearest first;
+    below 0 where there are none."""
     trace: Tensor
     """(rows, M) int64: which of the row's traces a token belongs to."""
     mask: Tensor
@@ -49,8 +51,21 @@ class PreparedTraces:
 
     def rows(self, kept: Tensor) -> PreparedTraces:
         """Return some rows (indices)."""
-        parts = {name: getattr(self, name)[kept] for name in ("keys", "words", "before", "trace", "mask")}
+        parts = {name: getattr(self, name)[kept] for name in ("keys", "end_keys", "words", "run", "trace", "mask")}
         return PreparedTraces(**parts, traces=self.traces)
+
+
+class CueMatch(NamedTuple):
+    """How far each trace is what a cue means, and where in the traces its last tokens stand, at each of its columns."""
+
+    ranks: Tensor
+    """(rows, columns, traces), from 0 downwards; minus infinity where a row has fewer traces than another."""
+    null_rank: Tensor
+    """(rows, columns, 1): where no trace answers."""
+    goes_on: Tensor
+    """(rows, columns, M): what a token gains by following the tokens just said."""
+    stands: Tensor
+    """(rows, columns, M): what the end of the answer gains where the tokens just said end with this token."""
 
 
 class CueState(NamedTuple):
@@ -59,7 +74,7 @@ class CueState(NamedTuple):
     missed: Tensor
     """(rows, traces) sum of importance times what each token lacks to be found."""
     last: Tensor
-    """(rows, 1, hidden) the last token's state after `match_block`."""
+    """(rows, 2, hidden) the last tokens' states after `match_block`, zero where there were none."""
     tokens: Tensor
     """(rows, FOLLOWED) int64: the last token ids, below 0 where there were none."""
 

@@ -4,11 +4,13 @@
 """
 
 from hippo_train.adapters import AdapterTrainingConfig, LogEntry, train_adapter, training_clusters
+from hippo_train.alike import AlikeWords
 from hippo_train.episodes import Cluster, TrainingQuestion, make_cluster
 from hippo_train.words import Words, reserved_words, whole_words
 
 __all__ = [
     "AdapterTrainingConfig",
+    "AlikeWords",
     "Cluster",
     "LogEntry",
     "TrainingQuestion",

@@ -13,6 +13,7 @@ from hippo_adapters import EpisodicAdapter, EpisodicAdapterConfig, LanguageModel
 from hippo_core.errors import InvalidInputError
 from torch import nn
 
+from hippo_train.alike import AlikeWords
 from hippo_train.episodes import Cluster, make_cluster
 from hippo_train.pool import Pool, make_batch, make_pool
 from hippo_train.reading_loss import exact_match, reading_loss, refusals
@@ -92,7 +93,7 @@ def training_clusters(model: LanguageModel, *, seed: int, count: int, held_out: 
     words = whole_words(model.tokenizer.get_vocab())
     part = [word for number, word in enumerate(words) if (number % 5 == 0) == held_out]
     rng = random.Random(f"{seed}/{'held out' if held_out else 'training'}")
-    drawn = Words(part, reserved=reserved_words(), rng=rng)
+    drawn = Words(part, reserved=reserved_words(), rng=rng, alike=AlikeWords(model, part))
     return [make_cluster(drawn, rng) for _ in range(count)]
 
 

@@ -19,6 +19,13 @@ EVENT_SHARE = 0.4
 QUESTIONS_PER_EPISODE = 2
 NEAR_SHARE = 0.5
 """Share of the values that differ within a cluster which do so in one digit or one word."""
+ECHO_SHARE = 0.3
+"""Share of the numbers that repeat digits of another value of their episode."""
+ASIDE_SHARE = 0.1
+"""Share of the questions that say something which no episode says and which matters to none."""
+_ASIDES = ("currently", "at present", "these days", "exactly", "again", "as far as you know", "by the way", "nowadays")
+_NUMBERS = ("number", "value", "code")
+"""Kinds of values in which any digit may stand."""
 _PREPOSITION = re.compile(r"^(on top of|next to|in front of|in|on|at|before|after|around|[a-z]+)( the)? ")
 
 
@@ -94,6 +101,11 @@ def _tell(family: Family, words: Words, rng: random.Random, size: int) -> list[S
             verb = rng.choice(verbs) if rng.random() < 0.4 or "base" not in kept else None
             forms = verb or (kept["base"], kept["past"], kept["participle"])
             slots |= dict(zip(("base", "past", "participle"), forms, strict=True))
+        for slot, kind in family.slots.items():
+            if kind in _NUMBERS and slot not in kept and rng.random() < ECHO_SHARE:
+                slots[slot] = words.echo(
+                    slots[slot], of=slots[rng.choice([name for name in family.slots if name != slot])]
+                )
         values = [slots[slot] for slot in family.slots]
         if len(set(values)) == len(values) and slots not in told:
             told.append(slots)
@@ -141,6 +153,8 @@ def _ask(
     if family.slots[slot] in ("time", "spot") or (family is _EVENT and slot == "place"):
         answer = _PREPOSITION.sub("", answer)
     question = _capital(_filled(form, slots))
+    if question.endswith("?") and rng.random() < ASIDE_SHARE:
+        question = f"{question[:-1]} {rng.choice(_ASIDES)}?"
     # A question that holds its own answer, or that most of the cluster answers, teaches nothing
     if answer not in text or answer in question or len(rivals) < len(told) // 2:
         return None

@@ -21,8 +21,8 @@ REFUSED = 1.0
 def attention_of(adapter: EpisodicAdapter, batch: Batch) -> Tensor:
     """Return the adapter's log attention over a batch, (rows, columns, 2 + M)."""
     memory = adapter.prepare(batch.memory)
-    ranks, null_rank, gained, _ = adapter.match(batch.tokens, batch.low, batch.real, memory)
-    return adapter.attend(batch.low, batch.high, ranks, null_rank, gained, memory)
+    found, _ = adapter.match(batch.tokens, batch.low, batch.real, memory)
+    return adapter.attend(batch.low, batch.high, found, memory)
 
 
 def reading_loss(adapter: EpisodicAdapter, batch: Batch) -> Tensor:

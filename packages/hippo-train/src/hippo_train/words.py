@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from importlib import resources
 
 from hippo_train import _word_lists as lists
+
+ALIKE_SHARE = 0.5
+"""Share of the values near to another in which a word is replaced by one that the model takes for nearly the same."""
 
 
 def whole_words(vocabulary: Iterable[str]) -> list[str]:
@@ -29,9 +32,18 @@ class Words:
         vocabulary: words beside the written lists; whole words of a tokenizer's vocabulary, lower case and capitalised.
         reserved: words that no value may contain, in lower case: those that experiments test with.
         rng: where chance comes from.
+        alike: for a word, those that are nearly the same to the model; none if None.
     """
 
-    def __init__(self, vocabulary: Iterable[str], *, reserved: Collection[str], rng: random.Random) -> None:
+    def __init__(
+        self,
+        vocabulary: Iterable[str],
+        *,
+        reserved: Collection[str],
+        rng: random.Random,
+        alike: Callable[[str], Sequence[str]] | None = None,
+    ) -> None:
+        self._alike = alike
         self._reserved = frozenset(reserved)
         self._rng = rng
         known = [word for word in vocabulary if self._allowed(word)]
@@ -48,12 +60,28 @@ class Words:
     def near(self, value: str, kind: str) -> str:
         """Return another value of a kind that nearly is `value`: one digit differs, or one of its words.
 
-        A value of one word without digits has none that is near; what returns is drawn anew.
+        A value of one word without digits, to which no word is alike, has none that is near; what returns is drawn
+        anew.
         """
         while True:
-            other = self._with_other_digit(value) or self._with_other_word(value, kind)
+            other = (
+                self._with_other_digit(value)
+                or self._with_alike_word(value, kind)
+                or self._with_other_word(value, kind)
+            )
             if other != value and self._allowed(other):
                 return other
+
+    def echo(self, value: str, of: str) -> str:
+        """Return `value`, a number, with one or two of its digits in a row as they stand in `of`, if there are any."""
+        length = self._rng.choice((1, 2))
+        runs = [of[at : at + length] for at in range(len(of)) if re.fullmatch(rf"\d{{{length}}}", of[at : at + length])]
+        places = [at for at in range(len(value)) if re.fullmatch(rf"\d{{{length}}}", value[at : at + length])]
+        if not runs or not places:
+            return value
+        at = self._rng.choice(places)
+        other = value[:at] + self._pick(runs) + value[at + length :]
+        return value if other.startswith("0") or not self._allowed(other) else other
 
     def _with_other_digit(self, value: str) -> str:
         places = [place for place, sign in enumerate(value) if sign.isdigit()]
@@ -63,11 +91,21 @@ class Words:
         starts = place == 0 or not value[place - 1].isdigit()
         return value[:place] + self._pick("123456789" if starts else "0123456789") + value[place + 1 :]
 
+    def _with_alike_word(self, value: str, kind: str) -> str:
+        if self._alike is None or not self._chance(ALIKE_SHARE):
+            return ""
+        words = value.split()
+        # The preposition of a point in time stays: "in May" and "on May" are no two times
+        places = [place for place, word in enumerate(words) if self._alike(word) and (place or kind != "time")]
+        if not places:
+            return ""
+        place = self._rng.choice(places)
+        return " ".join([*words[:place], self._pick(self._alike(words[place])), *words[place + 1 :]])
+
     def _with_other_word(self, value: str, kind: str) -> str:
         words, fresh = value.split(), self.draw(kind).split()
         if len(words) != len(fresh):
             return " ".join(fresh)
-        # The preposition of a point in time stays: "in May" and "on May" are no two times
         place = self._rng.randrange(1 if kind == "time" else 0, len(words))
         return " ".join([*words[:place], fresh[place], *words[place + 1 :]])
 
@@ -81,6 +119,10 @@ class Words:
         return self._rng.choice(values)
 
     def _invented(self) -> str:
+        if self._common and self._chance(0.3):
+            return self._pick(self._common) + self._pick(
+                self._common
+            )  # as skateboard: several tokens, the first a word
         syllables = [
             self._pick(lists.ONSETS) + self._pick(lists.VOWELS) + self._pick(lists.CODAS)
             for _ in range(self._rng.choice((1, 1, 2, 2)))
@@ -97,15 +139,19 @@ class Words:
     def _noun(self, written: Sequence[str]) -> str:
         if self._common and self._chance(0.4):
             return self._pick(self._common)
-        return self._invented() if self._chance(0.1) else self._pick(written)
+        return self._invented() if self._chance(0.15) else self._pick(written)
 
     def _thing(self) -> str:
         noun = self._noun(lists.THINGS)
-        return f"{self._noun(lists.LOOKS)} {noun}" if self._chance(0.7) else noun
+        return f"{self._modifier(lists.LOOKS)} {noun}" if self._chance(0.7) else noun
 
     def _place(self) -> str:
         noun = self._noun(lists.PLACES)
-        return f"{self._noun(lists.PLACE_WORDS)} {noun}" if self._chance(0.4) else noun
+        return f"{self._modifier(lists.PLACE_WORDS)} {noun}" if self._chance(0.5) else noun
+
+    def _modifier(self, written: Sequence[str]) -> str:
+        """An adjective, or a noun as in "subway entrance": an answer that could end after its first word."""
+        return self._noun(lists.THINGS if self._chance(0.3) else written)
 
     def _facility(self) -> str:
         first = self._noun(lists.PLACE_WORDS + lists.LOOKS)
@@ -178,12 +224,14 @@ class Words:
     def _food(self) -> str:
         return (
             f"{self._noun(lists.THINGS)} {self._pick(['soup', 'pie', 'juice', 'bread', 'salad'])}"
-            if self._chance(0.3)
+            if self._chance(0.5)
             else (self._pick(lists.FOODS))
         )
 
     def _time(self) -> str:
         """A point in time with its preposition."""
+        if self._chance(0.15):
+            return f"on day {self._number()}"
         return self._pick(
             [
                 f"on {self._rng.randint(1, 31)} {self._month()}",
@@ -195,7 +243,6 @@ class Words:
                 f"in the {self._pick(lists.SEASONS)} of {self._year()}",
                 f"on the {self._rng.randint(4, 20)}th of {self._month()}",
                 f"on {self._month()} {self._rng.randint(1, 31)}",
-                f"on day {self._number()}",
                 f"before {self._clock()}",
                 f"after {self._day()}",
             ]
