@@ -87,3 +87,23 @@ def test_what_would_come_next_tells_whether_the_answer_ends():
     adapter.query.weight.copy_(torch.outer(10 * wanted, said / said.norm() ** 2))
     ends = [read(adapter, [8], trace(8, token))[1][0, -1, END].item() for token in (9, 10)]
     assert ends[0] > ends[1] + 1.0
+
+
+@torch.no_grad()
+def test_reading_begins_where_null_has_almost_nothing_and_stops_where_it_has_half():
+    adapter = made()
+    adapter.end_value = torch.zeros(16)
+    read_share = torch.tensor([[0.9, 0.96, 0.6, 0.4, 0.9, 0.99], [0.99, 0.99, 0.1, 0.97, 0.51, 0.5]])
+    attention = torch.stack([1 - read_share, torch.zeros_like(read_share), read_share], dim=2).log()
+    real = torch.ones(2, 6, dtype=torch.bool)
+    real[1, 0] = False  # padding is never read, nor gone on from
+    values = torch.ones(2, 1, 16)
+    expected = [[False, True, True, False, False, True], [False, True, False, True, True, False]]
+    whole, reading = adapter.read(attention, values, real)
+    assert (whole[..., 0] > 0).tolist() == expected
+    assert reading.tolist() == [True, False]
+    for split in range(1, 6):
+        first, reading = adapter.read(attention[:, :split], values, real[:, :split])
+        rest, reading = adapter.read(attention[:, split:], values, real[:, split:], reading)
+        assert torch.equal(torch.cat([first, rest], dim=1), whole), "in two calls as in one"
+        assert reading.tolist() == [True, False]

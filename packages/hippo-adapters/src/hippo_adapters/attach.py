@@ -36,6 +36,7 @@ class Attachment(nn.Module):
         self._before: CueState | None = None
         self._values = self._real = self._tokens = self._low = self._read = torch.empty(0)
         self._found: CueMatch | None = None
+        self._reading: Tensor | None = None
         config, blocks = adapter.config, decoder_blocks(model)
         decoder: Any = model.model.get_decoder()
         self._handles = [
@@ -58,7 +59,7 @@ class Attachment(nn.Module):
         """
         if self._memory is not None:
             raise InvalidInputError("This model is reading already; leave the first `reading` before the next one.")
-        self._cue = None
+        self._cue = self._reading = None
         if any(traces):
             (model,) = self._model
             embeddings: Any = model.model.get_output_embeddings()
@@ -70,7 +71,7 @@ class Attachment(nn.Module):
         try:
             yield
         finally:
-            self._memory = self._cue = self._before = self._found = None
+            self._memory = self._cue = self._before = self._found = self._reading = None
             self._values = self._real = self._tokens = self._low = self._read = torch.empty(0)
 
     def keep(self, rows: Tensor) -> None:
@@ -80,6 +81,8 @@ class Attachment(nn.Module):
             self._values = self._values[rows]
         if self._cue is not None:
             self._cue = CueState(*(part[rows] for part in self._cue))
+        if self._reading is not None:
+            self._reading = self._reading[rows]
 
     def remove(self) -> None:
         """Take the hooks off."""
@@ -109,6 +112,7 @@ class Attachment(nn.Module):
         # What stood in the cache before this reading began was not matched: only its own passes are continued
         continues = own is not None or (cache is not None and cache.get_seq_length() > 0)
         self._before = self._cue if continues else None
+        self._reading = self._reading if continues else None
 
     def _match(self, module: Any, arguments: Any, output: Any) -> None:
         if self._memory is not None:
@@ -118,7 +122,7 @@ class Attachment(nn.Module):
     def _attend(self, module: Any, arguments: Any, output: Any) -> None:
         if self._memory is not None and self._found is not None:
             attention = self.adapter.attend(self._low, output_of(output), self._found, self._memory)
-            self._read = self.adapter.read(attention, self._values)
+            self._read, self._reading = self.adapter.read(attention, self._values, self._real, self._reading)
 
     def _write(self, module: Any, arguments: Any, output: Any) -> Any:
         if self._memory is None:

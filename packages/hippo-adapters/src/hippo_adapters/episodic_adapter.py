@@ -24,8 +24,8 @@ FOLLOWED = 3
 """So many tokens just said are looked for in the traces, to go on or to end where they stand."""
 FOLLOW = 3.0
 """What each of them brings when training starts; from 1 it stayed too small to outweigh what looks alike."""
-READ_ABOVE = 0.8
-"""Attention that null must leave over for anything to be read; chosen on development worlds (docs/LOG.md)."""
+READ_ABOVE, READ_ON_ABOVE = 0.95, 0.5
+"""Attention that null must leave over for reading to begin, and to go on; from development worlds (docs/LOG.md)."""
 CONTEXT = (1.0, 0.5, 0.25)
 """Shares of a token and of those before it in what is compared, the nearest first, when training starts."""
 SHARPNESS = 12.0
@@ -284,20 +284,35 @@ class EpisodicAdapter(nn.Module):
         ended = (ends + shift).logsumexp(dim=2, keepdim=True)
         return torch.cat([traces[..., :1], ended, tokens + shift], dim=2)
 
-    def read(self, attention: Tensor, values: Tensor) -> Tensor:
+    def read(
+        self, attention: Tensor, values: Tensor, real: Tensor, reading: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return what attention reads, (rows, columns, hidden).
 
-        Where null leaves `READ_ABOVE` of the attention or less nothing is read, and the model says what it would have
-        said; elsewhere the values are weighted by the rest of the attention.
+        Reading begins where null leaves more than `READ_ABOVE` of the attention, and goes on, column by column, while
+        it leaves more than `READ_ON_ABOVE`: to start on the wrong trace costs more than to stay on one. Where nothing
+        is read the model says what it would have said; elsewhere the values are weighted by the rest of the attention.
 
         Args:
             attention: log attention, from `attend`.
             values: (rows, M, hidden), from `values`.
+            real: (rows, columns) bool, False for padding, where nothing is read.
+            reading: (rows) bool: whether the column before the first was read; none was if None.
+
+        Returns:
+            What was read, and whether the last column was, (rows).
         """
         weights = attention.exp()
-        rest = weights[..., SLOTS:].sum(dim=2, keepdim=True) + weights[..., END, None]
+        rest = (weights[..., SLOTS:].sum(dim=2) + weights[..., END]) * real
+        column = torch.arange(1, rest.shape[1] + 1, device=rest.device).expand_as(rest)
+        stopped, begun = (
+            torch.where(where, column, 0).cummax(dim=1).values for where in (rest <= READ_ON_ABOVE, rest > READ_ABOVE)
+        )
+        reads = begun > stopped
+        if reading is not None:
+            reads = reads | (reading[:, None] & (stopped == 0))
         read = weights[..., SLOTS:] @ values + weights[..., END, None] * self.end_value
-        return torch.where(rest > READ_ABOVE, read / rest.clamp_min(1e-9), 0.0)
+        return torch.where(reads[..., None], read / rest[..., None].clamp_min(1e-9), 0.0), reads[:, -1]
 
     def write(self, hidden: Tensor, read: Tensor) -> Tensor:
         """Return the residual stream (rows, columns, hidden) with what was read added, in its own number type."""

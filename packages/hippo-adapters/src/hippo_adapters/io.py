@@ -66,7 +66,10 @@ def load_adapter(source: str | Path, model: LanguageModel) -> EpisodicAdapter:
     try:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         if description.get("format") != FORMAT:
-            raise AdapterFileError(f"{folder / DESCRIPTION} is no {FORMAT}; save the adapter again.")
+            raise AdapterFileError(
+                f"{folder / DESCRIPTION} is no {FORMAT}: it was made by another release, or by something else. Train the "
+                "adapter again (hippo-train train=adapter), or use the release that made it."
+            )
         adapter = EpisodicAdapter(EpisodicAdapterConfig(**description["config"]))
         adapter.load_state_dict({name: part.float() for name, part in load_file(folder / WEIGHTS).items()})
         trained_for = description["model"]
