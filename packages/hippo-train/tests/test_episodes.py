@@ -71,11 +71,17 @@ def test_an_episode_that_the_same_question_could_mean_is_no_rival():
 
 def test_a_near_value_differs_in_one_digit_or_in_one_word():
     words = Words(VOCABULARY, reserved=reserved_words(), rng=random.Random(0))
-    for value, kind in (("on day 4711", "time"), ("RX-120", "code"), ("7:15", "clock")):
-        for _ in range(50):
+    lengths: dict[str, set[int]] = {}
+    for value, kind in (("on day 4711", "time"), ("RX-120", "code"), ("7:15", "clock"), ("on 8 May", "time")):
+        for _ in range(100):
             other = words.near(value, kind)
-            assert len(other) == len(value)
-            assert sum(a != b for a, b in zip(value, other, strict=True)) == 1
+            lengths.setdefault(value, set()).add(len(other) - len(value))
+            if len(other) == len(value):
+                assert sum(a != b for a, b in zip(value, other, strict=True)) == 1
+            else:
+                longer, shorter = sorted((value, other), key=len, reverse=True)
+                assert shorter in {longer[:at] + longer[at + 1 :] for at, sign in enumerate(longer) if sign.isdigit()}
+    assert lengths == {"on day 4711": {-1, 0, 1}, "RX-120": {-1, 0, 1}, "7:15": {0}, "on 8 May": {0, 1}}
     near = [words.near("Marcel London", "person").split() for _ in range(200)]
     halves = [name for name in near if len(name) == 2]
     assert all((first == "Marcel") != (last == "London") for first, last in halves)
@@ -89,6 +95,9 @@ def test_a_near_value_may_hold_a_word_that_is_alike():
     assert 30 < near.count("south window") < 70
     assert {words.near("on Monday", "time").split()[0] for _ in range(100)} <= {"on", "in", "at", "before", "after"}
     assert "in Monday" not in {words.near("on Monday", "time") for _ in range(500)}
+    alike["May"] = ("June",)
+    dates = [words.near("on 11 May", "time") for _ in range(100)]
+    assert 30 < dates.count("on 11 June") < 70, "the same day of another month"
 
 
 def test_an_echo_repeats_digits_of_another_value():

@@ -3,8 +3,9 @@
 Loads torch. Memories come in as `hippo_core` records only; this package knows no store.
 """
 
+from hippo_adapters.adapter_config import EpisodicAdapterConfig
 from hippo_adapters.attach import Attachment, attach, attached, attachment_of, detach
-from hippo_adapters.episodic_adapter import EpisodicAdapter, EpisodicAdapterConfig
+from hippo_adapters.episodic_adapter import EpisodicAdapter
 from hippo_adapters.errors import (
     AdapterFileError,
     ModelFileError,

@@ -14,7 +14,8 @@ from hippo_core.errors import InvalidInputError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from hippo_adapters.episodic_adapter import EpisodicAdapter, EpisodicAdapterConfig
+from hippo_adapters.adapter_config import EpisodicAdapterConfig
+from hippo_adapters.episodic_adapter import EpisodicAdapter
 from hippo_adapters.errors import AdapterFileError
 from hippo_adapters.models import LanguageModel
 
@@ -67,8 +68,8 @@ def load_adapter(source: str | Path, model: LanguageModel) -> EpisodicAdapter:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         if description.get("format") != FORMAT:
             raise AdapterFileError(
-                f"{folder / DESCRIPTION} is no {FORMAT}: it was made by another release, or by something else. Train the "
-                "adapter again (hippo-train train=adapter), or use the release that made it."
+                f"{folder / DESCRIPTION} is no {FORMAT}: another release made it, or something else. Train the adapter "
+                "again (hippo-train train=adapter), or use the release that made it."
             )
         adapter = EpisodicAdapter(EpisodicAdapterConfig(**description["config"]))
         adapter.load_state_dict({name: part.float() for name, part in load_file(folder / WEIGHTS).items()})

@@ -12,7 +12,7 @@ from hippo_core.errors import InvalidInputError
 from torch import Tensor
 
 from hippo_adapters._blocks import decoder_blocks, watching
-from hippo_adapters.episodic_adapter import EpisodicAdapterConfig
+from hippo_adapters.adapter_config import EpisodicAdapterConfig
 from hippo_adapters.errors import PromptTooLongError
 from hippo_adapters.models import LanguageModel
 from hippo_adapters.trace_states import TraceStates

@@ -9,6 +9,8 @@ from importlib import resources
 
 from hippo_train import _word_lists as lists
 
+LENGTH_SHARE = 0.5
+"""Share of the numbers near to another in the last digit that are one digit longer or shorter."""
 ALIKE_SHARE = 0.5
 """Share of the values near to another in which a word is replaced by one that the model takes for nearly the same."""
 
@@ -58,15 +60,16 @@ class Words:
                 return value
 
     def near(self, value: str, kind: str) -> str:
-        """Return another value of a kind that nearly is `value`: one digit differs, or one of its words.
+        """Return another value of a kind that nearly is `value`: but for a word, a digit, or a digit more or less.
 
         A value of one word without digits, to which no word is alike, has none that is near; what returns is drawn
         anew.
         """
         while True:
+            # Words before digits, or "11 May" would never be told from "11 June"
             other = (
-                self._with_other_digit(value)
-                or self._with_alike_word(value, kind)
+                self._with_alike_word(value, kind)
+                or self._with_other_digit(value)
                 or self._with_other_word(value, kind)
             )
             if other != value and self._allowed(other):
@@ -88,7 +91,10 @@ class Words:
         if not places:
             return ""
         place = self._rng.choice(places)
-        starts = place == 0 or not value[place - 1].isdigit()
+        starts, ends = (not value[at : at + 1].isdigit() for at in (place - 1, place + 1))
+        if ends and not (set(value) & set(":.")) and self._chance(LENGTH_SHARE):
+            shorter = not starts and self._chance(0.5)
+            return value[: place + (not shorter)] + ("" if shorter else self._pick("0123456789")) + value[place + 1 :]
         return value[:place] + self._pick("123456789" if starts else "0123456789") + value[place + 1 :]
 
     def _with_alike_word(self, value: str, kind: str) -> str:
