@@ -9,6 +9,7 @@ from hippo_adapters import (
     EpisodicAdapter,
     EpisodicAdapterConfig,
     LanguageModel,
+    UnsupportedModelError,
     attach,
     attached,
     detach,
@@ -261,3 +262,19 @@ def test_what_is_written_is_what_is_said(model: LanguageModel, adapter):
         plain = head[tokens] / head[tokens].pow(2).mean(dim=-1, keepdim=True).sqrt()
         assert ours >= 0.99
         assert said(plain) <= ours - 0.1
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("texts", ["Ada left the key.", [3], ["Ada left the key.", None]])
+def test_what_is_no_list_of_texts_is_named(texts, model):
+    with pytest.raises(InvalidInputError, match="must be a list of str"):
+        read_traces(model, texts, EpisodicAdapterConfig.of(model))
+
+
+def test_a_model_whose_blocks_are_elsewhere_is_named():
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    network = GPT2LMHeadModel(GPT2Config(vocab_size=50, n_positions=16, n_embd=8, n_layer=2, n_head=2))
+    model = LanguageModel(model=network, tokenizer=None, name="own", digest="0" * 64, context_length=16)
+    with pytest.raises(UnsupportedModelError, match=r"GPT2Model.*no `layers`"):
+        EpisodicAdapterConfig.of(model)

@@ -120,3 +120,18 @@ def test_the_model_answers_from_the_trace_and_not_without_it(model: LanguageMode
 def test_each_question_needs_its_list_of_traces(model: LanguageModel):
     with pytest.raises(InvalidInputError, match="1 lists of traces for 2 questions"):
         TextReader().answer(model, ["a", "b"], [[]])
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", ["text", "kv", "cross_attention"])
+def test_what_is_no_list_of_traces_is_named(name: str, model: LanguageModel):
+    reader = make_reader(name)
+    one = hit("Ada left the key under the third pot.")
+    for recalled, shown in (([one], "Ada left"), (["Ada left the key."], "Ada left"), ([[3]], "3"), ([None], "None")):
+        with pytest.raises(InvalidInputError, match=f"list of hits.*{shown}"):
+            reader.answer(model, ["Where is the key?"], recalled)
+    with pytest.raises(InvalidInputError, match="put it into a list"):
+        reader.answer(model, "Where is the key?", [[one]])
+    if name != "text":
+        with pytest.raises(InvalidInputError, match=r"Ada left the key\.' stands in one"):
+            reader.answer(model, ["Where is the key?"], [["Ada left the key."]])

@@ -138,9 +138,17 @@ def test_a_batch_holds_the_gold_trace_where_it_is_wanted_and_nowhere_else(tiny: 
 
 
 def test_what_cannot_be_trained_is_named(tiny: LanguageModel):
-    for name, value in {"clusters": 0, "unanswerable": 1.5, "trace_counts": (0,), "learning_rate": 2.0}.items():
+    wrong = {
+        "clusters": 0,
+        "steps": "abc",
+        "unanswerable": 1.5,
+        "hard": "x",
+        "trace_counts": (0,),
+        "learning_rate": 2.0,
+    }
+    for name, value in wrong.items():
         with pytest.raises(InvalidInputError, match=name):
-            AdapterTrainingConfig(**{name: value})
+            AdapterTrainingConfig(**{name: value})  # pyright: ignore[reportArgumentType]
     narrow = EpisodicAdapterConfig(hidden_size=8, match_block=1, read_block=2, write_block=3)
     with pytest.raises(InvalidInputError, match="width 8"):
         train_adapter(tiny, AdapterTrainingConfig(clusters=1), shape=narrow)

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from hippo_adapters.errors import UnsupportedModelError
 from hippo_adapters.models import LanguageModel
 
 
@@ -16,8 +17,17 @@ class _ReadEnoughError(Exception):
 
 
 def decoder_blocks(model: LanguageModel) -> Any:
-    """Return the model's decoder blocks, in order."""
+    """Return the model's decoder blocks, in order.
+
+    Raises:
+        UnsupportedModelError: a decoder that does not hold them in `layers`.
+    """
     decoder: Any = model.model.get_decoder()
+    if not hasattr(decoder, "layers"):
+        raise UnsupportedModelError(
+            f"{model.name} cannot be read from: its decoder ({type(decoder).__name__}) has no `layers`. Decoder blocks "
+            "are looked for in `get_decoder().layers`, as in Llama, Qwen2, Mistral and Phi-3."
+        )
     return decoder.layers
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hippo_core.errors import InvalidInputError
 
+from hippo_adapters._blocks import decoder_blocks
 from hippo_adapters.models import LanguageModel
 
 
@@ -45,7 +46,11 @@ class EpisodicAdapterConfig:
         """Return the blocks of SmolLM2-135M's adapter (4, 18 and the last of 30), at the same depth of `model`.
 
         Reading after block 18 was compared with 12, 22 and 26 in sketches (docs/LOG.md), the other two with nothing.
+
+        Raises:
+            UnsupportedModelError: a model whose blocks cannot be read from.
         """
+        decoder_blocks(model)
         return cls(
             hidden_size=model.hidden_size,
             match_block=max(1, round(model.layers * 4 / 30)),

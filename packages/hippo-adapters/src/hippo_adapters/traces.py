@@ -47,10 +47,13 @@ def read_traces(
         A forward pass up to `config.read_block`; the blocks above it are not run.
 
     Raises:
-        InvalidInputError: an empty text, or a model of another width or with too few blocks.
+        InvalidInputError: no list of texts, an empty text, or a model of another width or with too few blocks.
         PromptTooLongError: a text longer than the model's window.
     """
     checked_shape(model, config)
+    for text in [texts] if isinstance(texts, str) else texts:
+        if isinstance(texts, str) or not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidInputError(f"`texts` must be a list of str, which {text!r:.60} is not, or is not in one.")
     rows = [model.encode(" " + " ".join(text.split())) for text in texts]
     start = model.encode("\n")
     for text, row in zip(texts, rows, strict=True):

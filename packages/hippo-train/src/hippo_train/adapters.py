@@ -36,6 +36,7 @@ class AdapterTrainingConfig:
     held_out_clusters: int = 30
     """The same for the figures in the log, of words from the model's vocabulary that training does not use."""
     steps: int = 4000
+    """Steps of the optimizer."""
     rows: int = 48
     """Questions in a step, fewer where they have many traces."""
     traces_per_step: int = 128
@@ -51,11 +52,15 @@ class AdapterTrainingConfig:
     log_every: int = 200
     """Steps."""
     seed: int = 0
+    """Of the episodes, the starting weights and the batches."""
 
     def __post_init__(self) -> None:
         for name in ("clusters", "held_out_clusters", "steps", "rows", "traces_per_step", "log_every"):
-            if getattr(self, name) < 1:
-                raise InvalidInputError(f"`{name}` must be at least 1, not {getattr(self, name)}.")
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise InvalidInputError(f"`{name}` must be a whole number from 1, not {getattr(self, name)!r}.")
+        for name in ("unanswerable", "hard", "learning_rate"):
+            if not isinstance(getattr(self, name), (int, float)):
+                raise InvalidInputError(f"`{name}` must be a number, not {getattr(self, name)!r}.")
         for name in ("unanswerable", "hard"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInputError(f"`{name}` must lie in [0, 1], not {getattr(self, name)}.")

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
 from hippo_core import HippoError
+from hippo_core.errors import InvalidInputError
 
 from hippo_train.adapters import AdapterTrainingConfig, LogEntry, train_adapter, training_clusters
 
@@ -57,6 +58,9 @@ def _train(resolved: Mapping[str, Any], *, command: str) -> None:
     chosen = dict(resolved["train"])
     dry_run = chosen.pop("dry_run")
     chosen["trace_counts"] = tuple(chosen["trace_counts"])
+    known = [field.name for field in fields(AdapterTrainingConfig)]
+    if unknown := sorted(set(chosen) - set(known)):
+        raise InvalidInputError(f"`train.{unknown[0]}` is no key of the training; known are {', '.join(known)}.")
     training = AdapterTrainingConfig(**chosen)
     model = load_model(resolved["model"], dtype=resolved["dtype"], device=resolved["device"])
     shape = EpisodicAdapterConfig.of(model)

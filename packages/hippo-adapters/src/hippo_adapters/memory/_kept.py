@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from hippo_core import SupportsBlobs
 from hippo_core.errors import InvalidInputError
@@ -102,11 +102,25 @@ class KeptStates(Generic[States]):
         return found
 
 
-def check_pairs(questions: Sequence[str], recalled: Sequence[object]) -> None:
-    """Refuse lists that do not belong together.
+def check_pairs(questions: Sequence[str], recalled: Sequence[Any], *, texts: bool = False) -> None:
+    """Refuse lists that do not belong together, and traces that are none.
+
+    Args:
+        questions: what is asked.
+        recalled: a list of traces for each.
+        texts: whether a trace may be a text instead of a store's hit.
 
     Raises:
-        InvalidInputError: as many `recalled` as questions are needed.
+        InvalidInputError: a single question, another number of lists, or what is no list of traces.
     """
+    if isinstance(questions, str):
+        raise InvalidInputError(f"`questions` must be a list, not the str {questions!r:.60}; put it into a list.")
+    wanted = "hits of a store, or texts" if texts else "hits of a store, as `store.recall(question)` returns them"
+    for traces in recalled:
+        if isinstance(traces, (str, Hit)) or not isinstance(traces, Sequence):
+            raise InvalidInputError(f"Each question needs a list of {wanted}; {traces!r:.60} is no list.")
+        for trace in cast("Sequence[Any]", traces):
+            if not isinstance(trace, Hit) and not (texts and isinstance(trace, str)):
+                raise InvalidInputError(f"Each question needs a list of {wanted}; {trace!r:.60} stands in one.")
     if len(questions) != len(recalled):
         raise InvalidInputError(f"There are {len(recalled)} lists of traces for {len(questions)} questions.")

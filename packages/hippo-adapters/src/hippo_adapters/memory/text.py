@@ -159,7 +159,7 @@ class TextReader:
             InvalidInputError: as many `recalled` as questions are needed.
             PromptTooLongError: a prompt does not fit the window.
         """
-        check_pairs(questions, recalled)
+        check_pairs(questions, recalled, texts=True)
         return generate(
             model,
             [self.prompt(question, traces) for question, traces in zip(questions, recalled, strict=True)],
