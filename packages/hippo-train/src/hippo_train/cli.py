@@ -67,14 +67,25 @@ def _train(resolved: Mapping[str, Any], *, command: str) -> None:
     if dry_run:
         _show_plan(model, training, shape, console)
         return
+    console.print(
+        f"An adapter for {model.name}, in {resolved['output']}: {training.clusters:,} clusters of episodes, "
+        f"{training.steps:,} steps",
+        highlight=False,
+    )
     start, commit = time.perf_counter(), _commit()  # of the code that runs, whatever is committed meanwhile
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeRemainingColumn(), console=console) as bars:
         reading = bars.add_task("Reading episodes", total=None)
         fitting = bars.add_task("Training", total=training.steps)
 
+        told = 0
+
         def read(done: int, total: int) -> None:
+            nonlocal told
             bars.update(reading, completed=done, total=total)
+            if 10 * done // total > told and not console.is_terminal:  # a log file shows no bars
+                told = 10 * done // total
+                bars.console.print(f"read {done:,} of {total:,} texts", highlight=False)
 
         def stepped(done: int) -> None:
             bars.update(fitting, completed=done)
