@@ -126,9 +126,8 @@ class Words:
 
     def _invented(self) -> str:
         if self._common and self._chance(0.3):
-            return self._pick(self._common) + self._pick(
-                self._common
-            )  # as skateboard: several tokens, the first a word
+            # As skateboard: several tokens, of which the first is a word
+            return self._pick(self._common) + self._pick(self._common)
         syllables = [
             self._pick(lists.ONSETS) + self._pick(lists.VOWELS) + self._pick(lists.CODAS)
             for _ in range(self._rng.choice((1, 1, 2, 2)))
