@@ -1,8 +1,12 @@
 """The adapter's steps by themselves, on made-up states: no model."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 from hippo_adapters import EpisodicAdapter, EpisodicAdapterConfig, TraceStates, batched_traces
 from hippo_adapters.episodic_adapter import END, NULL
+from hippo_core.errors import InvalidInputError
 
 SHAPE = EpisodicAdapterConfig(hidden_size=16, match_block=1, read_block=2, write_block=3, key_dim=8, match_dim=8)
 STATES = torch.randn(50, 16, generator=torch.Generator().manual_seed(0))
@@ -107,3 +111,8 @@ def test_reading_begins_where_null_has_almost_nothing_and_stops_where_it_has_hal
         rest, reading = adapter.read(attention[:, split:], values, real[:, split:], reading)
         assert torch.equal(torch.cat([first, rest], dim=1), whole), "in two calls as in one"
         assert reading.tolist() == [True, False]
+    adapter.config = replace(adapter.config, read_above=0.45)
+    eager = adapter.read(attention, values, real)[0][..., 0] > 0
+    assert eager.tolist() == [[True, True, True, False, True, True], [False, True, False, True, True, True]]
+    with pytest.raises(InvalidInputError, match="`read_above` is a share"):
+        replace(adapter.config, read_above=1.0)

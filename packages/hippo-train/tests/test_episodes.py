@@ -6,7 +6,7 @@ import re
 import pytest
 from hippo_train import Words, make_cluster, reserved_words, whole_words
 from hippo_train._grammar import EVENT_QUESTIONS, EVENT_TEXTS, FAMILIES, Family
-from hippo_train.episodes import _ask
+from hippo_train.episodes import _ask, _short
 
 VOCABULARY = whole_words(["Ġlemon", "Ġwindow", "ĠLondon", "Ġnumber", "Ġgreen", "Ġx9", "ning", "ĠMarcel", "Ġé"])
 
@@ -124,6 +124,38 @@ def test_what_holds_every_word_of_a_cue_is_no_rival():
         if question is not None:
             asked.append((question.text, question.rivals))
     assert asked == [("Who lost the green lamp shade?", (0, 1, 3, 4))] * 2, "the others are too few to be asked"
+
+
+def test_some_questions_name_a_thing_or_a_person_in_short():
+    assert _short("bilge pump", "thing") == "pump"
+    assert _short("near the old mill", "place") == "near the mill"
+    assert _short("above the hat", "spot") == "above the hat"
+    assert _short("Ada Lund", "person") == "Ada"
+    assert _short("RX 120", "code") == "RX 120"
+    told = [
+        {"who": who, "what": what}
+        for who, what in (("Ada", "bilge pump"), ("Bo", "steam pump"), ("Cy", "pump"), ("Di", "lamp"), ("Ed", "bilge"))
+    ]
+    family = Family(
+        name="own",
+        slots={"who": "person", "what": "thing"},
+        texts=("{who} fixed the {what}.",),
+        questions={"who": ("Who fixed the {what}?",)},
+    )
+    asked: set[tuple[str, tuple[int, ...]]] = set()
+    for seed in range(200):
+        question = _ask(family, told, 0, told[0], "Ada fixed the bilge pump.", random.Random(seed))
+        if question is not None and " again" not in question.text:
+            asked.add((question.text, question.rivals))
+    assert ("Who fixed the bilge pump?", (1, 2, 3, 4)) in asked
+    assert ("Who fixed the pump?", (3, 4)) in asked, "the steam pump and the pump may be meant as well"
+
+
+def test_words_of_grammar_are_no_values():
+    assert whole_words(["Ġabout", "ĠThose", "Ġday", "ĠMay", "Ġlamp"]) == ["May", "lamp"]
+    words = Words(VOCABULARY, reserved=frozenset(), rng=random.Random(0), alike=lambda word: ("about",))
+    near = [words.near("write the minutes", "task").split() for _ in range(100)]
+    assert {one[1] for one in near if len(one) == 3} == {"the"}
 
 
 def test_no_value_holds_a_reserved_word():

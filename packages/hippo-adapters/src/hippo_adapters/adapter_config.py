@@ -15,7 +15,7 @@ class EpisodicAdapterConfig:
     """Shape and place of an adapter.
 
     Raises:
-        InvalidInputError: a size below 1, or blocks that do not follow each other.
+        InvalidInputError: a size below 1, blocks that do not follow each other, or a share outside 0 to 1.
     """
 
     hidden_size: int
@@ -30,11 +30,18 @@ class EpisodicAdapterConfig:
     """Width of queries and keys."""
     match_dim: int = 128
     """Width in which words are matched."""
+    read_above: float = 0.95
+    """Attention that the traces must have for reading to begin. Less reads more, and more that answers nothing
+    (docs/LOG.md); it may be changed after training."""
 
     def __post_init__(self) -> None:
         for name in ("hidden_size", "match_block", "key_dim", "match_dim"):
             if getattr(self, name) < 1:
                 raise InvalidInputError(f"`{name}` must be at least 1, not {getattr(self, name)}.")
+        if not 0 <= self.read_above < 1:
+            raise InvalidInputError(
+                f"`read_above` is a share of the attention, from 0 and below 1, not {self.read_above}."
+            )
         if not self.match_block <= self.read_block <= self.write_block:
             raise InvalidInputError(
                 "`match_block`, `read_block` and `write_block` must not decrease: what is found in one is used in the "

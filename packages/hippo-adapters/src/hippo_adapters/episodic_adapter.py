@@ -22,8 +22,8 @@ FOLLOWED = 3
 """So many tokens just said are looked for in the traces, to go on or to end where they stand."""
 FOLLOW = 3.0
 """What each of them brings when training starts; from 1 it stayed too small to outweigh what looks alike."""
-READ_ABOVE, READ_ON_ABOVE = 0.95, 0.5
-"""Attention that null must leave over for reading to begin, and to go on; from development worlds (docs/LOG.md)."""
+READ_ON_ABOVE = 0.5
+"""Attention that null must leave over for reading to go on, once begun; from development worlds (docs/LOG.md)."""
 CONTEXT = (1.0, 0.5, 0.25)
 """Shares of a token and of those before it in what is compared, the nearest first, when training starts."""
 SHARPNESS = 12.0
@@ -240,9 +240,10 @@ class EpisodicAdapter(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return what attention reads, (rows, columns, hidden).
 
-        Reading begins where null leaves more than `READ_ABOVE` of the attention, and goes on, column by column, while
-        it leaves more than `READ_ON_ABOVE`: to start on the wrong trace costs more than to stay on one. Where nothing
-        is read the model says what it would have said; elsewhere the values are weighted by the rest of the attention.
+        Reading begins where null leaves more than `config.read_above` of the attention, and goes on, column by column,
+        while it leaves more than `READ_ON_ABOVE`: to start on the wrong trace costs more than to stay on one. Where
+        nothing is read the model says what it would have said; elsewhere the values are weighted by the rest of the
+        attention.
 
         Args:
             attention: log attention, from `attend`.
@@ -253,11 +254,12 @@ class EpisodicAdapter(nn.Module):
         Returns:
             What was read, and whether the last column was, (rows).
         """
-        weights = attention.exp()
+        above, weights = self.config.read_above, attention.exp()
         rest = (weights[..., SLOTS:].sum(dim=2) + weights[..., END]) * real
         column = torch.arange(1, rest.shape[1] + 1, device=rest.device).expand_as(rest)
         stopped, begun = (
-            torch.where(where, column, 0).cummax(dim=1).values for where in (rest <= READ_ON_ABOVE, rest > READ_ABOVE)
+            torch.where(where, column, 0).cummax(dim=1).values
+            for where in (rest <= min(READ_ON_ABOVE, above), rest > above)
         )
         reads = begun > stopped
         if reading is not None:

@@ -93,3 +93,21 @@ ONSETS = "b br c ch cl d dr f fl g gl gr h j k kl l m n p ph pl pr qu r s sh sk 
 VOWELS = "a e i o u ai au ea ei ia io oa oo ou".split()
 CODAS = ["", "", "", "n", "r", "l", "s", "m", "t", "ck", "nd", "rt", "x", "th", "sk"]
 ENDINGS = "son ham ley ick ow er well stad berg ova ini sen wick dale ard".split()
+GRAMMAR = frozenset(
+    """a about above across actually after again against all almost alone along already also although always am among
+an and another any anyone anything anyway are around as aside at away back be because been before behind being
+below beneath beside besides best better between beyond both but by can cannot certainly could day despite did
+do does doing done down due during each either else enough especially even ever every everyone everything
+exactly except few finally for from further generally given had has have having he hence her here hers herself
+him himself his hopefully how however i if immediately in including indeed initially inside instead into is it
+its itself just largely later latter least less like likely little many maybe me merely might mine more moreover
+most mostly much must my myself namely near nearly neither never nevertheless next no nobody none nor not
+nothing now nowhere of off often on once one only onto opposite or other others otherwise our ours ourselves out
+outside over own particularly per perhaps possibly probably quite rather really recently same seemed seems
+several shall she should similarly simply since so some somehow someone something sometimes somewhere soon still
+such than that the their theirs them themselves then there therefore these they this those though through
+throughout thus to together too toward towards truly under underneath unfortunately unless unlike until up upon
+us usually various very via was we well were what whatever when whenever where whereas wherever whether which
+while who whoever whole whom whose why will with within without would yes yet you your yours yourself""".split()
+)
+"""Words that are no values, in lower case: "day" as in "day 7" is one, "may" is not, since it is a month."""

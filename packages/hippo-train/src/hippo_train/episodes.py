@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hippo_train._grammar import EVENT_QUESTIONS, EVENT_TEXTS, FAMILIES, PLACE_PREPOSITIONS, VERBS, Family
+from hippo_train._word_lists import GRAMMAR
 from hippo_train.words import Words
 
 EVENT_SHARE = 0.4
@@ -23,9 +24,13 @@ ECHO_SHARE = 0.3
 """Share of the numbers that repeat digits of another value of their episode."""
 ASIDE_SHARE = 0.1
 """Share of the questions that say something which no episode says and which matters to none."""
+SHORT_SHARE = 0.15
+"""Share of the questions that name one thing, place or person in short: the pump for the bilge pump."""
 _ASIDES = ("currently", "at present", "these days", "exactly", "again", "as far as you know", "by the way", "nowadays")
 _NUMBERS = ("number", "value", "code")
 """Kinds of values in which any digit may stand."""
+_HEADED = ("thing", "place", "facility", "spot", "creature")
+"""Kinds of values whose last word says what they are."""
 _PREPOSITION = re.compile(r"^(on top of|next to|in front of|in|on|at|before|after|around|[a-z]+)( the)? ")
 
 
@@ -144,18 +149,37 @@ def _ask(
         free = [name for name in ("place", "time") if name != slot]
         tail = rng.sample(free, k=rng.randint(0, len(free)))
         form = form.replace("{tail}", "".join(f" {{{name}}}" for name in tail))
-    cue = [name for name in re.findall(r"\{(\w+)\}", form) if name in slots]
-    # "The lamp" may well mean the green lamp: what holds all words of a cue does not contradict it
+    cue = {name: slots[name] for name in re.findall(r"\{(\w+)\}", form) if name in slots}
+    if cue and rng.random() < SHORT_SHARE:
+        name = rng.choice(list(cue))
+        cue[name] = _short(cue[name], family.slots.get(name, ""))
     rivals = tuple(
-        other for other, theirs in enumerate(told) if any(f" {slots[name]} " not in f" {theirs[name]} " for name in cue)
+        other
+        for other, theirs in enumerate(told)
+        if not all(_may_mean(value, theirs[name], family.slots.get(name, "")) for name, value in cue.items())
     )
     answer = slots[slot]
     if family.slots[slot] in ("time", "spot") or (family is _EVENT and slot == "place"):
         answer = _PREPOSITION.sub("", answer)
-    question = _capital(_filled(form, slots))
+    question = _capital(_filled(form, cue))
     if question.endswith("?") and rng.random() < ASIDE_SHARE:
         question = f"{question[:-1]} {rng.choice(_ASIDES)}?"
     # A question that holds its own answer, or that most of the cluster answers, teaches nothing
     if answer not in text or answer in question or len(rivals) < len(told) // 2:
         return None
     return TrainingQuestion(text=question, answer=answer, gold=place, rivals=rivals)
+
+
+def _may_mean(value: str, theirs: str, kind: str) -> bool:
+    """Return whether a value may be meant by a cue: "the lamp" may well mean the green lamp."""
+    return f" {value} " in f" {theirs} " or value == _short(theirs, kind)
+
+
+def _short(value: str, kind: str) -> str:
+    """Return a value as one may name it in short: a person by the first name, a thing without its modifier."""
+    words = value.split()
+    if kind == "person":
+        return words[0]
+    if kind in _HEADED and len(words) > 1 and words[-2].lower() not in GRAMMAR:
+        del words[-2]
+    return " ".join(words)

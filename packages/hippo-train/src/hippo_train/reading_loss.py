@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from hippo_adapters import EpisodicAdapter
-from hippo_adapters.episodic_adapter import NULL, READ_ABOVE
+from hippo_adapters.episodic_adapter import NULL
 from torch import Tensor
 
 from hippo_train.pool import Asked, Batch, Pool, make_batch
@@ -66,7 +66,7 @@ def refusals(adapter: EpisodicAdapter, pool: Pool, questions: Sequence[Asked], *
         attention = attention_of(adapter, batch)
         first = batch.refusing.int().argmax(dim=1)
         null = attention[torch.arange(len(first)), first, NULL].exp()
-        silent += int((null >= 1 - READ_ABOVE).sum())
+        silent += int((null >= 1 - adapter.config.read_above).sum())
     return silent / len(questions)
 
 

@@ -9,17 +9,17 @@ from importlib import resources
 
 from hippo_train import _word_lists as lists
 
-LENGTH_SHARE = 0.5
-"""Share of the numbers near to another in the last digit that are one digit longer or shorter."""
+LENGTH_SHARE = 0.15
+"""Share of the numbers near to another in the last digit that are one digit longer or shorter: what follows tells them
+apart, and the state of a digit does not know what follows."""
 ALIKE_SHARE = 0.5
 """Share of the values near to another in which a word is replaced by one that the model takes for nearly the same."""
 
 
 def whole_words(vocabulary: Iterable[str]) -> list[str]:
-    """Return the whole words of a byte-level or sentence-piece vocabulary, sorted, without their mark of a space."""
-    return sorted(
-        {token[1:] for token in vocabulary if token[:1] in "Ġ▁" and token[1:].isascii() and token[1:].isalpha()}
-    )
+    """Return the words of a byte-level or sentence-piece vocabulary that can be values, sorted, without their space."""
+    whole = {token[1:] for token in vocabulary if token[:1] in "Ġ▁" and token[1:].isascii() and token[1:].isalpha()}
+    return sorted(word for word in whole if word.lower() not in lists.GRAMMAR)
 
 
 def reserved_words() -> frozenset[str]:
@@ -101,8 +101,8 @@ class Words:
         if self._alike is None or not self._chance(ALIKE_SHARE):
             return ""
         words = value.split()
-        # The preposition of a point in time stays: "in May" and "on May" are no two times
-        places = [place for place, word in enumerate(words) if self._alike(word) and (place or kind != "time")]
+        # "Water the plants" and "water about plants", "in May" and "on May" are no two values
+        places = [place for place, word in enumerate(words) if word.lower() not in lists.GRAMMAR and self._alike(word)]
         if not places:
             return ""
         place = self._rng.choice(places)
