@@ -80,6 +80,9 @@ def test_the_effect_is_the_memorys(model: LanguageModel):
     assert share(read, ANSWERS) >= 0.8, [one.text for one in read]
     assert share(nothing, ANSWERS) == share(elsewhere, ANSWERS) == share(noise, ANSWERS) == 0
     assert all(one.memory_slots > 80 and one.prompt_tokens < 30 for one in read)
+    right = [one.read_from for one, answer in zip(read, ANSWERS, strict=True) if one.text == answer]
+    assert right.count(len(SHOWN[0]) - 1) == len(right), "the trace that answers is the one it was read from"
+    assert all(one.read_from is None for one in nothing)
     assert not hasattr(model.model, "hippo_episodic"), "the reader leaves the model as it was"
 
 
@@ -91,6 +94,7 @@ def test_what_no_trace_answers_is_left_to_the_bare_model(model: LanguageModel):
     bare = reader.answer(model, QUESTIONS, [[]] * len(QUESTIONS))
     same = [one.tokens == other.tokens for one, other in zip(said, bare, strict=True)]
     assert sum(same) >= 0.85 * len(same), [one.text for one in said]
+    assert all(unread for one, unread in zip(said, same, strict=True) if one.read_from is None)
 
 
 @pytest.mark.model

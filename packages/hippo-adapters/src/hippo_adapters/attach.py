@@ -11,7 +11,7 @@ from hippo_core.errors import InvalidInputError
 from torch import Tensor, nn
 
 from hippo_adapters._blocks import decoder_blocks, output_of
-from hippo_adapters.episodic_adapter import EpisodicAdapter
+from hippo_adapters.episodic_adapter import SLOTS, EpisodicAdapter
 from hippo_adapters.models import LanguageModel
 from hippo_adapters.trace_states import CueMatch, CueState, PreparedTraces, TraceStates, batched_traces
 from hippo_adapters.traces import checked_shape
@@ -37,6 +37,8 @@ class Attachment(nn.Module):
         self._values = self._real = self._tokens = self._low = self._read = torch.empty(0)
         self._found: CueMatch | None = None
         self._reading: Tensor | None = None
+        self._sources: list[int | None] = []
+        self._rows: list[int] = []
         config, blocks = adapter.config, decoder_blocks(model)
         decoder: Any = model.model.get_decoder()
         self._handles = [
@@ -60,6 +62,7 @@ class Attachment(nn.Module):
         if self._memory is not None:
             raise InvalidInputError("This model is reading already; leave the first `reading` before the next one.")
         self._cue = self._reading = None
+        self._sources, self._rows = [None] * len(traces), list(range(len(traces)))
         if any(traces):
             (model,) = self._model
             embeddings: Any = model.model.get_output_embeddings()
@@ -74,8 +77,17 @@ class Attachment(nn.Module):
             self._memory = self._cue = self._before = self._found = self._reading = None
             self._values = self._real = self._tokens = self._low = self._read = torch.empty(0)
 
+    @property
+    def sources(self) -> list[int | None]:
+        """For each row that the latest reading began with, the place of the trace that was read, None if none was.
+
+        That is the trace most attended to where reading began, after the last column of a forward pass.
+        """
+        return list(self._sources)
+
     def keep(self, rows: Tensor) -> None:
         """Drop every row of the batch but `rows` (indices)."""
+        self._rows = [self._rows[row] for row in rows.tolist()]
         if self._memory is not None:
             self._memory = self._memory.rows(rows)
             self._values = self._values[rows]
@@ -123,6 +135,10 @@ class Attachment(nn.Module):
         if self._memory is not None and self._found is not None:
             attention = self.adapter.attend(self._low, output_of(output), self._found, self._memory)
             self._read, self._reading = self.adapter.read(attention, self._values, self._real, self._reading)
+            most = self._memory.trace.gather(1, attention[:, -1, SLOTS:].argmax(dim=1, keepdim=True))[:, 0]
+            for row, begun, trace in zip(self._rows, self._reading.tolist(), most.tolist(), strict=True):
+                if begun and self._sources[row] is None:
+                    self._sources[row] = trace
 
     def _write(self, module: Any, arguments: Any, output: Any) -> Any:
         if self._memory is None:
@@ -149,7 +165,10 @@ def attach(model: LanguageModel, adapter: EpisodicAdapter) -> Attachment:
         InvalidInputError: an adapter of another shape, or a model that has one already.
     """
     if hasattr(model.model, NAME):
-        raise InvalidInputError(f"{model.name} has an adapter already; call detach(model) first.")
+        raise InvalidInputError(
+            f"{model.name} has an adapter already; call detach(model) first, or read with that one: "
+            "attachment_of(model).adapter."
+        )
     checked_shape(model, adapter.config)
     head: Any = model.model.get_output_embeddings()
     attachment = Attachment(model, adapter.to(model.device))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from hippo_core import LayeredMemory
@@ -38,6 +38,8 @@ class Generation:
     """Tokens of text the answer was conditioned on: prefix and prompt."""
     memory_slots: int = 0
     """Remembered tokens that it was conditioned on beside them: by their keys and values, or through an adapter."""
+    read_from: int | None = None
+    """Place among the prompt's traces of the one that the adapter read; None where the model spoke by itself."""
     new_tokens: int
     """Tokens generated."""
     stopped: bool
@@ -193,6 +195,11 @@ def generate(
                     None if attachment is None else attachment.keep,
                     [sum(trace.tokens.shape[1] for trace in read[i]) for i in batch],
                 )
+                if attachment is not None:
+                    answers = [
+                        replace(answer, read_from=source)
+                        for answer, source in zip(answers, attachment.sources, strict=True)
+                    ]
             done.update(zip(batch, answers, strict=True))
             if progress is not None:
                 progress(len(done), len(order))

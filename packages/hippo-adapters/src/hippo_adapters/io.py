@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from hippo_core.errors import InvalidInputError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from hippo_adapters.adapter_config import EpisodicAdapterConfig
 from hippo_adapters.episodic_adapter import EpisodicAdapter
@@ -40,7 +40,7 @@ def save_adapter(
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     tensors = {name: part.detach().to("cpu", torch.float16).contiguous() for name, part in adapter.state_dict().items()}
-    save_file(tensors, target / WEIGHTS)
+    (target / WEIGHTS).write_bytes(save(tensors))
     description = {
         "format": FORMAT,
         "config": asdict(adapter.config),
