@@ -60,6 +60,15 @@ def test_one_word_that_is_not_there_outweighs_all_that_agree():
 
 
 @torch.no_grad()
+def test_what_follows_a_token_tells_17_from_1765():
+    adapter = made()
+    asked, other = [1, 2, 3], trace(7, 1, 2, 4)
+    ranks = read(adapter, asked, trace(7, 1, 2, 3), other)[0].ranks[0]
+    assert ranks[1].tolist()[0] == pytest.approx(ranks[1].tolist()[1], abs=1e-5), "2 does not count yet"
+    assert ranks[2, 0] > ranks[2, 1], "2 stands in both, but not before 3"
+
+
+@torch.no_grad()
 def test_a_token_that_fits_cannot_speak_for_a_trace_that_does_not():
     adapter = made()
     adapter.importance.bias.fill_(10.0)
@@ -97,7 +106,7 @@ def test_what_would_come_next_tells_whether_the_answer_ends():
 def test_reading_begins_where_null_has_almost_nothing_and_stops_where_it_has_half():
     adapter = made()
     adapter.end_value = torch.zeros(16)
-    read_share = torch.tensor([[0.9, 0.96, 0.6, 0.4, 0.9, 0.99], [0.99, 0.99, 0.1, 0.97, 0.51, 0.5]])
+    read_share = torch.tensor([[0.9, 0.985, 0.6, 0.4, 0.9, 0.99], [0.99, 0.99, 0.1, 0.985, 0.51, 0.5]])
     attention = torch.stack([1 - read_share, torch.zeros_like(read_share), read_share], dim=2).log()
     real = torch.ones(2, 6, dtype=torch.bool)
     real[1, 0] = False  # padding is never read, nor gone on from

@@ -9,9 +9,8 @@ from importlib import resources
 
 from hippo_train import _word_lists as lists
 
-LENGTH_SHARE = 0.15
-"""Share of the numbers near to another in the last digit that are one digit longer or shorter: what follows tells them
-apart, and the state of a digit does not know what follows."""
+LENGTH_SHARE = 0.3
+"""Share of the numbers near to another in the last digit that are one digit longer or shorter."""
 ALIKE_SHARE = 0.5
 """Share of the values near to another in which a word is replaced by one that the model takes for nearly the same."""
 
