@@ -60,15 +60,6 @@ def test_one_word_that_is_not_there_outweighs_all_that_agree():
 
 
 @torch.no_grad()
-def test_what_follows_a_token_tells_17_from_1765():
-    adapter = made()
-    asked, other = [1, 2, 3], trace(7, 1, 2, 4)
-    ranks = read(adapter, asked, trace(7, 1, 2, 3), other)[0].ranks[0]
-    assert ranks[1].tolist()[0] == pytest.approx(ranks[1].tolist()[1], abs=1e-5), "2 does not count yet"
-    assert ranks[2, 0] > ranks[2, 1], "2 stands in both, but not before 3"
-
-
-@torch.no_grad()
 def test_a_token_that_fits_cannot_speak_for_a_trace_that_does_not():
     adapter = made()
     adapter.importance.bias.fill_(10.0)

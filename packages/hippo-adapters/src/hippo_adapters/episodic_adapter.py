@@ -26,8 +26,6 @@ READ_ON_ABOVE = 0.5
 """Attention that null must leave over for reading to go on, once begun; from development worlds (docs/LOG.md)."""
 CONTEXT = (1.0, 0.5, 0.25)
 """Shares of a token and of those before it in what is compared, the nearest first, when training starts."""
-FOLLOWING = 0.25
-"""Share of the token after it: 17 is not the 17 of 1765."""
 SHARPNESS = 12.0
 """How abruptly a similarity below `found` starts to count: 1 / SHARPNESS around it is neither found nor missed."""
 STRENGTH = 1.0
@@ -38,12 +36,11 @@ written (a test says so)."""
 class EpisodicAdapter(nn.Module):
     """Reads traces in two steps, both learned, both from the frozen model's own states.
 
-    *Which trace.* After `match_block` each token of the question, with the two before it and, once it is there, the one
-    after it, is compared with every token of a trace (late interaction, source: ColBERT, arXiv:2004.12832). What its
-    best similarity lacks to `found` counts against the trace, weighted by the token's importance; the sums over the
-    question so far rank the traces, from 0 downwards. The null trace has a fixed rank: one important word that is not
-    there is enough to fall behind it, however much else agrees. (A sum of similarities lets many words that agree
-    outvote the one that does not.)
+    *Which trace.* After `match_block` each token of the question, with the two before it, is compared with every token
+    of a trace (late interaction, source: ColBERT, arXiv:2004.12832). What its best similarity lacks to `found` counts
+    against the trace, weighted by the token's importance; the sums over the question so far rank the traces, from 0
+    downwards. The null trace has a fixed rank: one important word that is not there is enough to fall behind it,
+    however much else agrees. (A sum of similarities lets many words that agree outvote the one that does not.)
 
     *Which token.* After `read_block` a query attends to the tokens of each trace. A token's key is made of its own
     state and of its predecessor's, so that a query finds "what comes next here"; it gains where the one, two, three
@@ -70,9 +67,8 @@ class EpisodicAdapter(nn.Module):
         self.previous_key = nn.Linear(2 * hidden, keys, bias=False)
         self.end_key = nn.Linear(2 * hidden, keys, bias=False)
         self.slot_keys = nn.Parameter(torch.empty(SLOTS, keys))
-        shares = (*CONTEXT, FOLLOWING)
-        self.cue = nn.Linear(len(shares) * hidden, config.match_dim, bias=False)
-        self.word = nn.Linear(len(shares) * hidden, config.match_dim, bias=False)
+        self.cue = nn.Linear(len(CONTEXT) * hidden, config.match_dim, bias=False)
+        self.word = nn.Linear(len(CONTEXT) * hidden, config.match_dim, bias=False)
         self.importance = nn.Linear(hidden, 1)
         self.found = nn.Parameter(torch.tensor(0.7))
         self.null_rank = nn.Parameter(torch.tensor(-1.0))
@@ -86,7 +82,7 @@ class EpisodicAdapter(nn.Module):
         nn.init.normal_(self.slot_keys, std=0.02, generator=rng)
         with torch.no_grad():
             # Equal words start as similar: both maps are the same one
-            for share, part in zip(shares, self.cue.weight.split(hidden, dim=1), strict=True):
+            for share, part in zip(CONTEXT, self.cue.weight.split(hidden, dim=1), strict=True):
                 nn.init.orthogonal_(part, generator=rng)
                 part.mul_(share)
             self.word.weight.copy_(self.cue.weight)
@@ -111,9 +107,8 @@ class EpisodicAdapter(nn.Module):
             slots: tokens of the traces.
         """
         hidden, keys, match = self.config.hidden_size, self.config.key_dim, self.config.match_dim
-        words = (len(CONTEXT) + 1) * hidden * match
-        each_slot = 6 * hidden * keys + words + hidden * hidden
-        each_column = 2 * hidden * keys + words + slots * (2 * keys + match + hidden)
+        each_slot = 6 * hidden * keys + len(CONTEXT) * hidden * match + hidden * hidden
+        each_column = 2 * hidden * keys + len(CONTEXT) * hidden * match + slots * (2 * keys + match + hidden)
         return 2 * (slots * each_slot + columns * each_column)
 
     def memory_bytes(self, *, slots: int) -> int:
@@ -158,13 +153,11 @@ class EpisodicAdapter(nn.Module):
         previous = functional.pad(states[:, :-1], (0, 0, 1, 0)).masked_fill(starts[..., None], 0.0)
         for _ in CONTEXT[1:]:
             low.append(functional.pad(low[-1][:, :-1], (0, 0, 1, 0)).masked_fill(starts[..., None], 0.0))
-        following, next_low = (
-            functional.pad(part[:, 1:], (0, 0, 0, 1)).masked_fill(ends[..., None], 0.0) for part in (states, low[0])
-        )
+        following = functional.pad(states[:, 1:], (0, 0, 0, 1)).masked_fill(ends[..., None], 0.0)
         return PreparedTraces(
             keys=self.key(states) + self.previous_key(previous),
             end_keys=self.end_key(following),
-            words=functional.normalize(self.word(torch.cat([*low, next_low], dim=-1)), dim=-1),
+            words=functional.normalize(self.word(torch.cat(low, dim=-1)), dim=-1),
             run=torch.stack(run, dim=2),
             trace=memory.trace,
             mask=memory.mask,
@@ -175,8 +168,6 @@ class EpisodicAdapter(nn.Module):
         self, tokens: Tensor, low: Tensor, real: Tensor, memory: PreparedTraces, before: CueState | None = None
     ) -> tuple[CueMatch, CueState]:
         """Rank the traces by the cue, at each of its tokens, and find where in them the cue's last tokens stand.
-
-        A token of the cue counts from the next column on, when it is known what follows it.
 
         Args:
             tokens: (rows, columns) token ids of the question.
@@ -189,17 +180,16 @@ class EpisodicAdapter(nn.Module):
             What was found, and the state after the last column. No column depends on a later one.
         """
         scaled = _scaled(low) * real[..., None]
-        width, columns = len(CONTEXT), low.shape[1]
+        width, columns = len(CONTEXT) - 1, low.shape[1]
         unread = scaled.new_zeros(len(scaled), width, scaled.shape[2]) if before is None else before.last
         seen = torch.cat([unread, scaled], dim=1)
-        before_it = [seen[:, width - back : width - back + columns] for back in range(1, width + 1)]
-        cue = functional.normalize(self.cue(torch.cat([*before_it, scaled], dim=-1)), dim=-1)
-        judged = before_it[0]
+        context = torch.cat([seen[:, width - back : width - back + columns] for back in range(width + 1)], dim=-1)
+        cue = functional.normalize(self.cue(context), dim=-1)
         # Below -1, so that padding is never the best match
         similar = (cue @ memory.words.transpose(1, 2)).masked_fill(~memory.mask[:, None], -2.0)
         place = memory.trace[:, None].expand_as(similar)
         best = similar.new_full((*similar.shape[:2], memory.traces), -2.0).scatter_reduce(2, place, similar, "amax")
-        weight = functional.softplus(self.importance(judged)) * judged.any(dim=-1, keepdim=True)
+        weight = functional.softplus(self.importance(scaled)) * real[..., None]
         missed = (weight * functional.softplus(self.found - best, beta=SHARPNESS)).cumsum(1)
         if before is not None:
             missed = missed + before.missed[:, None]

@@ -10,8 +10,8 @@ from importlib import resources
 from hippo_train import _word_lists as lists
 
 LENGTH_SHARE = 0.15
-"""Share of the numbers near to another in the last digit that are one digit longer or shorter. Twice
-as many made the adapter refuse numbers (docs/LOG.md)."""
+"""Share of the numbers near to another in the last digit that are one digit longer or shorter; more of them make an
+adapter refuse numbers (docs/LOG.md)."""
 ALIKE_SHARE = 0.5
 """Share of the values near to another in which a word is replaced by one that the model takes for nearly the same."""
 
