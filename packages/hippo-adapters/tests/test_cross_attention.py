@@ -98,6 +98,20 @@ def test_what_no_trace_answers_is_left_to_the_bare_model(model: LanguageModel):
 
 
 @pytest.mark.model
+def test_a_thing_may_be_named_in_short(model: LanguageModel):
+    asked = {
+        "When did Nadia repair the pump?": "14 June",
+        "Who repaired the pump on 14 June?": "Nadia",
+        "Where did Bertrand hide the crane?": "greenhouse",
+        "Who is the caretaker of the annex?": "Ottilie Marsh",
+        "When did Nadia repair the winch?": "3 July",
+        "Where did Carol leave the key on Sunday evening?": "chapel",
+    }
+    said = CrossAttentionReader().answer(model, list(asked), [[*HITS[8:15], HITS[1]]] * len(asked))
+    assert share(said, asked.values()) >= 0.8, [one.text for one in said]
+
+
+@pytest.mark.model
 def test_without_traces_the_bare_model_answers(model: LanguageModel):
     from hippo_adapters import PromptTemplate, generate
 
