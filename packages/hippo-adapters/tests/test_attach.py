@@ -205,7 +205,7 @@ def test_an_adapter_of_another_model_or_a_broken_one_is_refused(model: LanguageM
     with pytest.raises(AdapterFileError, match="does not hold an adapter"):
         load_adapter(tmp_path, model)
     file.write_text("{}")
-    with pytest.raises(AdapterFileError, match="hippo-episodic-adapter-3"):
+    with pytest.raises(AdapterFileError, match="hippo-episodic-adapter-4"):
         load_adapter(tmp_path, model)
     with pytest.raises(AdapterFileError, match="no adapter 'nowhere'"):
         load_adapter("nowhere", model)

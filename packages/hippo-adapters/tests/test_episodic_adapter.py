@@ -28,7 +28,9 @@ def read(adapter: EpisodicAdapter, question: list[int], *traces: TraceStates):
 
 
 def made() -> EpisodicAdapter:
-    return EpisodicAdapter(SHAPE, rng=torch.Generator().manual_seed(1)).eval()
+    adapter = EpisodicAdapter(SHAPE, rng=torch.Generator().manual_seed(1)).eval()
+    adapter.continuing = torch.zeros(len(STATES), dtype=torch.bool)
+    return adapter
 
 
 @torch.no_grad()
@@ -57,6 +59,17 @@ def test_one_word_that_is_not_there_outweighs_all_that_agree():
     found, _ = read(adapter, [1, 2, 3, 4, 5], trace(1, 2, 3, 4, 5), trace(1, 2, 30, 4, 5))
     same, other = found.ranks[0, -1].tolist()
     assert same > found.null_rank[0, -1].item() > other
+
+
+@torch.no_grad()
+def test_the_rest_of_a_word_tells_17_from_1765():
+    adapter = made()
+    adapter.continuing[4] = True
+    ranks = read(adapter, [1, 2, 3], trace(7, 1, 2, 30), trace(7, 1, 2, 4))[0].ranks[0]
+    assert ranks[1].tolist()[0] == pytest.approx(ranks[1].tolist()[1], abs=1e-5), "2 does not count yet"
+    assert ranks[2, 0] > ranks[2, 1], "2 stands in both, but in the second the word goes on"
+    other = read(adapter, [1, 2, 3], trace(7, 1, 2, 30), trace(7, 1, 2, 3))[0].ranks[0]
+    assert ranks[2, 0] == other[2, 1], "which word comes next says nothing about the one before"
 
 
 @torch.no_grad()

@@ -50,6 +50,7 @@ def test_two_minutes_of_training_beat_the_control(model: LanguageModel):
     assert em[-1] > em[0], log
     held = make_pool(model, training_clusters(model, seed=9, count=10, held_out=True), adapter.config)
     untrained = EpisodicAdapter(adapter.config, rng=torch.Generator().manual_seed(0)).to(model.device)
+    untrained.take_vocabulary(model)
     trained, control = (exact_match(one, held, held.answered, traces=8) for one in (adapter, untrained))
     assert control <= 0.02
     assert trained >= control + 0.2, log
@@ -73,6 +74,7 @@ def test_where_the_attention_lies_is_what_generation_says(model: LanguageModel):
     expected: list[int] = []
     for seed in range(4):
         adapter = EpisodicAdapter(shape, rng=torch.Generator().manual_seed(seed)).to(model.device)
+        adapter.take_vocabulary(model)
         with torch.no_grad():
             adapter.null_rank.fill_(-1e4)  # or null would win, and nothing be read
             adapter.slot_keys.zero_()

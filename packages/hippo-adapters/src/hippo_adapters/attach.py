@@ -170,10 +170,9 @@ def attach(model: LanguageModel, adapter: EpisodicAdapter) -> Attachment:
             "attachment_of(model).adapter."
         )
     checked_shape(model, adapter.config)
-    head: Any = model.model.get_output_embeddings()
     attachment = Attachment(model, adapter.to(model.device))
-    if not adapter.has_values:
-        adapter.derive_values(head.weight, end=model.encode("\n")[0])
+    if not adapter.has_vocabulary:
+        adapter.take_vocabulary(model)
     model.model.add_module(NAME, attachment)
     return attachment
 

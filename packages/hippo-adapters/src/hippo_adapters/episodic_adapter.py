@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hippo_adapters.adapter_config import EpisodicAdapterConfig
+from hippo_adapters.models import LanguageModel
 from hippo_adapters.trace_states import CueMatch, CueState, PreparedTraces, TraceStates
 
 NULL, END = 0, 1
@@ -26,6 +28,8 @@ READ_ON_ABOVE = 0.5
 """Attention that null must leave over for reading to go on, once begun; from development worlds (docs/LOG.md)."""
 CONTEXT = (1.0, 0.5, 0.25)
 """Shares of a token and of those before it in what is compared, the nearest first, when training starts."""
+FOLLOWING = 0.25
+"""Share of the token after it where that goes on with its word: 17 is not the 17 of 1765."""
 SHARPNESS = 12.0
 """How abruptly a similarity below `found` starts to count: 1 / SHARPNESS around it is neither found nor missed."""
 STRENGTH = 1.0
@@ -36,11 +40,13 @@ written (a test says so)."""
 class EpisodicAdapter(nn.Module):
     """Reads traces in two steps, both learned, both from the frozen model's own states.
 
-    *Which trace.* After `match_block` each token of the question, with the two before it, is compared with every token
-    of a trace (late interaction, source: ColBERT, arXiv:2004.12832). What its best similarity lacks to `found` counts
-    against the trace, weighted by the token's importance; the sums over the question so far rank the traces, from 0
-    downwards. The null trace has a fixed rank: one important word that is not there is enough to fall behind it,
-    however much else agrees. (A sum of similarities lets many words that agree outvote the one that does not.)
+    *Which trace.* After `match_block` each token of the question, with the two before it and with the one after it if
+    that goes on with its word, is compared with every token of a trace (late interaction, source: ColBERT,
+    arXiv:2004.12832). What its best similarity lacks to `found` counts against the trace, weighted by the token's
+    importance; the sums over the question so far rank the traces, from 0 downwards. The null trace has a fixed rank:
+    one important word that is not there is enough to fall behind it, however much else agrees. (A sum of similarities
+    lets many words that agree outvote the one that does not.) The query may raise null, where no answer is due yet, and
+    never lower it: free to do both it makes up, question by question, for words that should not count (docs/LOG.md).
 
     *Which token.* After `read_block` a query attends to the tokens of each trace. A token's key is made of its own
     state and of its predecessor's, so that a query finds "what comes next here"; it gains where the one, two, three
@@ -50,7 +56,7 @@ class EpisodicAdapter(nn.Module):
     trace has its part, times its own within the trace: a token that fits well cannot speak for a trace that does not.
 
     *What is written.* For each attended token what brings the model to say it, computed from the model's own output
-    embedding (`derive_values`), is added after `write_block`. Where null wins nothing is.
+    embedding (`take_vocabulary`), is added after `write_block`. Where null wins nothing is.
 
     Args:
         config: shape and place.
@@ -67,22 +73,24 @@ class EpisodicAdapter(nn.Module):
         self.previous_key = nn.Linear(2 * hidden, keys, bias=False)
         self.end_key = nn.Linear(2 * hidden, keys, bias=False)
         self.slot_keys = nn.Parameter(torch.empty(SLOTS, keys))
-        self.cue = nn.Linear(len(CONTEXT) * hidden, config.match_dim, bias=False)
-        self.word = nn.Linear(len(CONTEXT) * hidden, config.match_dim, bias=False)
+        shares = (*CONTEXT, FOLLOWING)
+        self.cue = nn.Linear(len(shares) * hidden, config.match_dim, bias=False)
+        self.word = nn.Linear(len(shares) * hidden, config.match_dim, bias=False)
         self.importance = nn.Linear(hidden, 1)
         self.found = nn.Parameter(torch.tensor(0.7))
         self.null_rank = nn.Parameter(torch.tensor(-1.0))
         self.follow = nn.Parameter(torch.full((FOLLOWED,), FOLLOW))
-        # Not trained: see `derive_values`
+        # Not trained: see `take_vocabulary`
         self.register_buffer("value_map", None, persistent=False)
         self.register_buffer("value_mean", None, persistent=False)
         self.register_buffer("end_value", None, persistent=False)
+        self.register_buffer("continuing", None, persistent=False)
         for part in (self.query, self.key, self.previous_key, self.end_key):
             nn.init.normal_(part.weight, std=hidden**-0.5, generator=rng)
         nn.init.normal_(self.slot_keys, std=0.02, generator=rng)
         with torch.no_grad():
             # Equal words start as similar: both maps are the same one
-            for share, part in zip(CONTEXT, self.cue.weight.split(hidden, dim=1), strict=True):
+            for share, part in zip(shares, self.cue.weight.split(hidden, dim=1), strict=True):
                 nn.init.orthogonal_(part, generator=rng)
                 part.mul_(share)
             self.word.weight.copy_(self.cue.weight)
@@ -95,8 +103,8 @@ class EpisodicAdapter(nn.Module):
         return sum(part.numel() for part in self.parameters())
 
     @property
-    def has_values(self) -> bool:
-        """Whether `derive_values` was called."""
+    def has_vocabulary(self) -> bool:
+        """Whether `take_vocabulary` was called."""
         return self._buffers["end_value"] is not None
 
     def flops(self, *, columns: int, slots: int) -> int:
@@ -107,8 +115,9 @@ class EpisodicAdapter(nn.Module):
             slots: tokens of the traces.
         """
         hidden, keys, match = self.config.hidden_size, self.config.key_dim, self.config.match_dim
-        each_slot = 6 * hidden * keys + len(CONTEXT) * hidden * match + hidden * hidden
-        each_column = 2 * hidden * keys + len(CONTEXT) * hidden * match + slots * (2 * keys + match + hidden)
+        words = (len(CONTEXT) + 1) * hidden * match
+        each_slot = 6 * hidden * keys + words + hidden * hidden
+        each_column = 2 * hidden * keys + words + slots * (2 * keys + match + hidden)
         return 2 * (slots * each_slot + columns * each_column)
 
     def memory_bytes(self, *, slots: int) -> int:
@@ -117,26 +126,31 @@ class EpisodicAdapter(nn.Module):
         return slots * (4 * each + 8 * (1 + FOLLOWED))
 
     @torch.no_grad()
-    def derive_values(self, embeddings: Tensor, *, end: int) -> None:
-        """Make the value of each token what brings the model to say that token: the copy is computed, not trained.
+    def take_vocabulary(self, model: LanguageModel) -> None:
+        """Take over from a model what is computed, not trained; `attach` and training call this.
 
-        A token's own output embedding is not that: all embeddings share a large part, and similar ones win instead. It
-        is centred and whitened by the covariance of all of them (docs/LOG.md). `attach` calls this.
+        The value of each token becomes what brings the model to say that token. Its own output embedding is not that:
+        all embeddings share a large part, and similar ones win instead. It is centred and whitened by the covariance of
+        all of them (docs/LOG.md). From the tokenizer comes which tokens go on with the word before them.
 
         Args:
-            embeddings: (vocabulary, hidden), the model's output embedding.
-            end: the token that ends an answer.
+            model: what the adapter is for.
 
         Cost:
             O(vocabulary · hidden²): a third of a second for SmolLM2-135M.
         """
-        rows = embeddings.float()
+        head: Any = model.model.get_output_embeddings()
+        rows = head.weight.float()
         mean = rows.mean(dim=0)
         covariance = (rows - mean).T @ (rows - mean) / len(rows)
         # The ridge leaves alone what hardly varies
         covariance += 0.1 * covariance.diagonal().mean() * torch.eye(len(covariance), device=rows.device)
         self.value_map, self.value_mean = torch.linalg.inv(covariance), mean
-        self.end_value = self.values(torch.tensor(end, device=rows.device), embeddings)
+        self.end_value = self.values(torch.tensor(model.encode("\n")[0], device=rows.device), head.weight)
+        written: Any = model.tokenizer.convert_ids_to_tokens(list(range(len(rows))))
+        # A letter or digit without the mark of a space before it; what stands for no token is None
+        goes_on = [bool(token) and token[0] not in "\u0120\u2581" and token[0].isalnum() for token in written]
+        self.continuing = torch.tensor(goes_on, device=rows.device)
 
     def values(self, tokens: Tensor, embeddings: Tensor) -> Tensor:
         """Return the values (…, hidden), of mean square 1, of token ids (…)."""
@@ -153,11 +167,14 @@ class EpisodicAdapter(nn.Module):
         previous = functional.pad(states[:, :-1], (0, 0, 1, 0)).masked_fill(starts[..., None], 0.0)
         for _ in CONTEXT[1:]:
             low.append(functional.pad(low[-1][:, :-1], (0, 0, 1, 0)).masked_fill(starts[..., None], 0.0))
-        following = functional.pad(states[:, 1:], (0, 0, 0, 1)).masked_fill(ends[..., None], 0.0)
+        following, rest_of_word = (
+            functional.pad(part[:, 1:], (0, 0, 0, 1)).masked_fill(ends[..., None], 0.0)
+            for part in (states, self._within_word(low[0], memory.tokens))
+        )
         return PreparedTraces(
             keys=self.key(states) + self.previous_key(previous),
             end_keys=self.end_key(following),
-            words=functional.normalize(self.word(torch.cat(low, dim=-1)), dim=-1),
+            words=functional.normalize(self.word(torch.cat([*low, rest_of_word], dim=-1)), dim=-1),
             run=torch.stack(run, dim=2),
             trace=memory.trace,
             mask=memory.mask,
@@ -168,6 +185,8 @@ class EpisodicAdapter(nn.Module):
         self, tokens: Tensor, low: Tensor, real: Tensor, memory: PreparedTraces, before: CueState | None = None
     ) -> tuple[CueMatch, CueState]:
         """Rank the traces by the cue, at each of its tokens, and find where in them the cue's last tokens stand.
+
+        A token of the cue counts from the next column on, when it is known whether its word goes on.
 
         Args:
             tokens: (rows, columns) token ids of the question.
@@ -180,16 +199,17 @@ class EpisodicAdapter(nn.Module):
             What was found, and the state after the last column. No column depends on a later one.
         """
         scaled = _scaled(low) * real[..., None]
-        width, columns = len(CONTEXT) - 1, low.shape[1]
+        width, columns = len(CONTEXT), low.shape[1]
         unread = scaled.new_zeros(len(scaled), width, scaled.shape[2]) if before is None else before.last
         seen = torch.cat([unread, scaled], dim=1)
-        context = torch.cat([seen[:, width - back : width - back + columns] for back in range(width + 1)], dim=-1)
-        cue = functional.normalize(self.cue(context), dim=-1)
+        before_it = [seen[:, width - back : width - back + columns] for back in range(1, width + 1)]
+        cue = functional.normalize(self.cue(torch.cat([*before_it, self._within_word(scaled, tokens)], dim=-1)), dim=-1)
+        judged = before_it[0]
         # Below -1, so that padding is never the best match
         similar = (cue @ memory.words.transpose(1, 2)).masked_fill(~memory.mask[:, None], -2.0)
         place = memory.trace[:, None].expand_as(similar)
         best = similar.new_full((*similar.shape[:2], memory.traces), -2.0).scatter_reduce(2, place, similar, "amax")
-        weight = functional.softplus(self.importance(scaled)) * real[..., None]
+        weight = functional.softplus(self.importance(judged)) * judged.any(dim=-1, keepdim=True)
         missed = (weight * functional.softplus(self.found - best, beta=SHARPNESS)).cumsum(1)
         if before is not None:
             missed = missed + before.missed[:, None]
@@ -200,6 +220,10 @@ class EpisodicAdapter(nn.Module):
         ranks = (-missed).masked_fill(best < -1.5, float("-inf"))  # a row that has fewer traces
         found = CueMatch(ranks, self.null_rank.expand(*missed.shape[:2], 1), goes_on, stands)
         return found, CueState(missed[:, -1], seen[:, -width:], said[:, -FOLLOWED:])
+
+    def _within_word(self, states: Tensor, tokens: Tensor) -> Tensor:
+        """Return the states (…, hidden) of the tokens that go on with a word, zero for the others."""
+        return states * self.continuing[tokens][..., None]
 
     def _agreement(self, said: Tensor, columns: int, memory: PreparedTraces, ahead: int) -> Tensor:
         """Return what each memory token gains as the last of the tokens just said, or as the one `ahead` of them."""
@@ -226,7 +250,8 @@ class EpisodicAdapter(nn.Module):
         tokens = query @ memory.keys.transpose(1, 2) + found.goes_on
         ends = query @ memory.end_keys.transpose(1, 2) + end + found.stands
         tokens, ends = (part.masked_fill(~memory.mask[:, None], float("-inf")) for part in (tokens, ends))
-        traces = torch.cat([null + found.null_rank, found.ranks], dim=2).log_softmax(dim=2)
+        null = found.null_rank + functional.softplus(null)
+        traces = torch.cat([null, found.ranks], dim=2).log_softmax(dim=2)
         most = torch.full_like(found.ranks, LEAST).scatter_reduce(2, place, torch.maximum(tokens, ends), "amax")
         most = most.detach()
         rest = (tokens - most.gather(2, place)).exp() + (ends - most.gather(2, place)).exp()

@@ -20,7 +20,7 @@ from hippo_adapters.errors import AdapterFileError
 from hippo_adapters.models import LanguageModel
 
 WEIGHTS, DESCRIPTION = "adapter.safetensors", "adapter.json"
-FORMAT = "hippo-episodic-adapter-3"
+FORMAT = "hippo-episodic-adapter-4"
 
 
 def save_adapter(

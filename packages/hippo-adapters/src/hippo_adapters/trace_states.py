@@ -74,7 +74,7 @@ class CueState(NamedTuple):
     missed: Tensor
     """(rows, traces) sum of importance times what each token lacks to be found."""
     last: Tensor
-    """(rows, 2, hidden) the last tokens' states after `match_block`, zero where there were none."""
+    """(rows, 3, hidden) the last tokens' states after `match_block`, zero where there were none."""
     tokens: Tensor
     """(rows, FOLLOWED) int64: the last token ids, below 0 where there were none."""
 

@@ -166,6 +166,7 @@ def fit_adapter(
     start = time.perf_counter()
     rng = random.Random(training.seed)
     adapter = EpisodicAdapter(shape, rng=torch.Generator().manual_seed(training.seed)).to(model.device)
+    adapter.take_vocabulary(model)
     averaged = copy.deepcopy(adapter).requires_grad_(False)
     optimizer = torch.optim.AdamW(adapter.parameters(), lr=training.learning_rate, weight_decay=0.01)
     judged = random.Random(0).sample(held.answered, k=min(JUDGED_QUESTIONS, len(held.answered)))
