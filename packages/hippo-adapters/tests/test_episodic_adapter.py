@@ -110,7 +110,7 @@ def test_what_would_come_next_tells_whether_the_answer_ends():
 def test_reading_begins_where_null_has_almost_nothing_and_stops_where_it_has_half():
     adapter = made()
     adapter.end_value = torch.zeros(16)
-    read_share = torch.tensor([[0.9, 0.985, 0.6, 0.4, 0.9, 0.99], [0.99, 0.99, 0.1, 0.985, 0.51, 0.5]])
+    read_share = torch.tensor([[0.8, 0.9, 0.6, 0.4, 0.8, 0.99], [0.99, 0.99, 0.1, 0.9, 0.51, 0.5]])
     attention = torch.stack([1 - read_share, torch.zeros_like(read_share), read_share], dim=2).log()
     real = torch.ones(2, 6, dtype=torch.bool)
     real[1, 0] = False  # padding is never read, nor gone on from

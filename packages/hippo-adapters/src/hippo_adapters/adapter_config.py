@@ -30,7 +30,7 @@ class EpisodicAdapterConfig:
     """Width of queries and keys."""
     match_dim: int = 128
     """Width in which words are matched."""
-    read_above: float = 0.9
+    read_above: float = 0.86
     """Attention that the traces must have for reading to begin. Less reads more, and more that answers nothing
     (docs/LOG.md); it may be changed after training."""
 
