@@ -73,6 +73,20 @@ def test_the_rest_of_a_word_tells_17_from_1765():
 
 
 @torch.no_grad()
+def test_the_question_may_raise_null_but_not_lower_it():
+    adapter = made()
+    state = torch.cat([STATES[3], STATES[3]])
+    asked = adapter.query(state / state.pow(2).mean().sqrt())
+    for sign, least, most in ((1.0, 0.99, 1.01), (-1.0, 0.0, 0.8)):
+        adapter.slot_keys[NULL] = 1e4 * sign * asked
+        found, attention = read(adapter, [1, 2, 3], trace(1, 2, 3, 4), trace(5, 6))
+        alone = torch.cat([found.null_rank, found.ranks], dim=2).softmax(dim=2)[0, -1, 0]
+        null = attention[0, -1, NULL].exp()
+        assert least < null < most
+        assert null >= alone - 1e-6, "as much as its rank alone brings"
+
+
+@torch.no_grad()
 def test_a_token_that_fits_cannot_speak_for_a_trace_that_does_not():
     adapter = made()
     adapter.importance.bias.fill_(10.0)
