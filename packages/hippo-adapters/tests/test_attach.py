@@ -62,6 +62,19 @@ def adapter(model: LanguageModel):
 
 
 @pytest.mark.model
+def test_the_tokenizer_says_which_tokens_go_on_with_a_word(model: LanguageModel):
+    adapter = random_adapter(model)
+    adapter.take_vocabulary(model)
+    tokens = model.encode(" On day 477, server Ilse's")
+    goes_on = [
+        model.tokenizer.decode([token])
+        for token, on in zip(tokens, adapter.continuing[torch.tensor(tokens)].tolist(), strict=True)
+        if on
+    ]
+    assert goes_on == ["4", "7", "7", "se"]
+
+
+@pytest.mark.model
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_without_memory_the_logits_are_the_base_models_bit_for_bit(model: LanguageModel, dtype):
     language = model if dtype == "float32" else load_model("smollm2-135m", dtype=dtype)

@@ -148,7 +148,8 @@ class EpisodicAdapter(nn.Module):
         self.value_map, self.value_mean = torch.linalg.inv(covariance), mean
         self.end_value = self.values(torch.tensor(model.encode("\n")[0], device=rows.device), head.weight)
         written: Any = model.tokenizer.convert_ids_to_tokens(list(range(len(rows))))
-        # A letter or digit without the mark of a space before it; what stands for no token is None
+        # A letter or digit without the mark of a space before it; what stands for no token is None. Byte-level
+        # tokenizers write a line break as a letter too: only the prompt has one, always after the question
         goes_on = [bool(token) and token[0] not in "\u0120\u2581" and token[0].isalnum() for token in written]
         self.continuing = torch.tensor(goes_on, device=rows.device)
 
