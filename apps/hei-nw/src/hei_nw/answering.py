@@ -16,7 +16,7 @@ from hei_nw.arms import recall_of
 from hei_nw.memories import TaughtWorld
 from hei_nw.reading import MAX_NEW_TOKENS, Answerer
 
-LONG_CONTEXT_QUESTIONS = 50
+LONG_CONTEXT_QUESTIONS = 30
 """Questions that `long_context` answers at most in a world. Reading a full window takes a minute on one core, so that
 large worlds are read for the first seed alone."""
 TIMED_QUESTIONS = 2
