@@ -1,6 +1,7 @@
 """An adapter on a model: nothing changes without memory, and every way of running the model reads the same."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -225,6 +226,30 @@ def test_an_adapter_of_another_model_or_a_broken_one_is_refused(model: LanguageM
 
 
 @pytest.mark.model
+def test_an_adapter_that_was_loaded_for_one_model_is_not_read_by_another(model: LanguageModel, tmp_path):
+    adapter = load_adapter("smollm2-135m", model)
+    other = replace(model, digest="1" * 64)
+    with pytest.raises(InvalidInputError, match="states mean something else"):
+        attach(other, adapter)
+    with pytest.raises(InvalidInputError, match="states mean something else"):
+        save_adapter(adapter, tmp_path / "other", model=other)
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("shape", ["bare trace", "bare list", "texts"])
+def test_what_is_no_list_of_traces_a_row_is_named(shape, model: LanguageModel, adapter):
+    traces = states(model)
+    rows = {"bare trace": traces[0], "bare list": traces, "texts": [["a text"]]}[shape]
+    with pytest.raises(InvalidInputError, match="must be a list of what read_traces returns"):
+        generate(model, [PROMPTS[0]] * len(rows), traces=rows)
+
+
+def test_states_of_another_width_are_named(model: LanguageModel, adapter):
+    narrow = [trace._replace(low=trace.low[..., :64], high=trace.high[..., :64]) for trace in states(model)]
+    with pytest.raises(InvalidInputError, match="width 64, and the adapter reads 576"):
+        generate(model, PROMPTS[:1], traces=[narrow])
+
+
 def test_misuse_is_named(model: LanguageModel):
     adapter = random_adapter(model)
     with pytest.raises(InvalidInputError, match="has no adapter"):

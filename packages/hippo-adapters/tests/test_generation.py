@@ -140,3 +140,8 @@ def test_another_models_prefix_is_refused(model: LanguageModel):
     stranger = dataclasses.replace(compute_prefix(model, "Hello\n"), digest="0" * 64)
     with pytest.raises(InvalidInputError, match="another model"):
         generate(model, ["Hi"], prefix=stranger)
+
+
+def test_a_single_prompt_that_is_no_list_is_named(model: LanguageModel):
+    with pytest.raises(InvalidInputError, match="`prompts` must be a list of strings"):
+        generate(model, "Where is the key?")

@@ -130,3 +130,10 @@ def test_a_saved_folder_loads_without_a_network_and_answers_alike(model: Languag
         assert torch.equal(model.model(ids).logits, again.model(ids).logits)
     assert again.encode("port 8123\n") == model.encode("port 8123\n")
     assert again.digest != model.digest
+
+
+@pytest.mark.model
+def test_a_folder_without_a_tokenizer_is_refused(model: LanguageModel, tmp_path):
+    model.model.save_pretrained(tmp_path)
+    with pytest.raises(ModelFileError, match=r"no tokenizer|cannot be read"):
+        load_model(tmp_path)

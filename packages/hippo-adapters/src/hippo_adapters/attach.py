@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from hippo_adapters._blocks import decoder_blocks, output_of
 from hippo_adapters.episodic_adapter import SLOTS, EpisodicAdapter
 from hippo_adapters.models import LanguageModel
-from hippo_adapters.trace_states import CueMatch, CueState, PreparedTraces, TraceStates, batched_traces
+from hippo_adapters.trace_states import CueMatch, CueState, PreparedTraces, TraceStates, batched_traces, check_rows
 from hippo_adapters.traces import checked_shape
 
 NAME = "hippo_episodic"
@@ -57,10 +57,12 @@ class Attachment(nn.Module):
                 has any, the model is left as it is.
 
         Raises:
-            InvalidInputError: states of another width, or a reading inside another one.
+            InvalidInputError: no list of traces for each row, states of another width, or a reading inside another
+                one.
         """
         if self._memory is not None:
             raise InvalidInputError("This model is reading already; leave the first `reading` before the next one.")
+        check_rows(traces, hidden_size=self.adapter.config.hidden_size)
         self._cue = self._reading = None
         self._sources, self._rows = [None] * len(traces), list(range(len(traces)))
         if any(traces):
@@ -162,14 +164,20 @@ def attach(model: LanguageModel, adapter: EpisodicAdapter) -> Attachment:
         The attachment; `attachment.reading(traces)` is where forward passes read.
 
     Raises:
-        InvalidInputError: an adapter of another shape, or a model that has one already.
+        InvalidInputError: an adapter of another shape or model, or a model that has one already.
     """
     if hasattr(model.model, NAME):
         raise InvalidInputError(
             f"{model.name} has an adapter already; call detach(model) first, or read with that one: "
             "attachment_of(model).adapter."
         )
+    if not isinstance(model, LanguageModel) or not isinstance(adapter, EpisodicAdapter):  # pyright: ignore
+        raise InvalidInputError(
+            f"attach needs a LanguageModel and an EpisodicAdapter, in this order, not {type(model).__name__} and "
+            f"{type(adapter).__name__}; load_model and load_adapter return them."
+        )
     checked_shape(model, adapter.config)
+    adapter.check_model(model)
     attachment = Attachment(model, adapter.to(model.device))
     if not adapter.has_vocabulary:
         adapter.take_vocabulary(model)

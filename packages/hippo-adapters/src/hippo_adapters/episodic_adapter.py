@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import torch
+from hippo_core.errors import InvalidInputError
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -66,6 +67,8 @@ class EpisodicAdapter(nn.Module):
     def __init__(self, config: EpisodicAdapterConfig, *, rng: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
+        self.model_digest: str | None = None
+        """Of the model that it was trained or loaded for; None before."""
         hidden, keys = config.hidden_size, config.key_dim
         # Low and high states side by side: identity of words is plainer below, their role above
         self.query = nn.Linear(2 * hidden, keys, bias=False)
@@ -101,6 +104,19 @@ class EpisodicAdapter(nn.Module):
     def parameter_count(self) -> int:
         """Number of trained numbers."""
         return sum(part.numel() for part in self.parameters())
+
+    def check_model(self, model: LanguageModel) -> None:
+        """Refuse a model whose states mean something else to this adapter than those it was made for.
+
+        Raises:
+            InvalidInputError: it was loaded or trained for another model.
+        """
+        if self.model_digest is not None and self.model_digest != model.digest:
+            raise InvalidInputError(
+                f"This adapter is for the model with digest {self.model_digest[:12]}…, not for {model.name} "
+                f"({model.digest[:12]}…), whose states mean something else. Train one: hippo-train train=adapter "
+                f"model={model.name}."
+            )
 
     @property
     def has_vocabulary(self) -> bool:
@@ -139,6 +155,8 @@ class EpisodicAdapter(nn.Module):
         Cost:
             O(vocabulary · hidden²): a third of a second for SmolLM2-135M.
         """
+        self.check_model(model)
+        self.model_digest = model.digest
         head: Any = model.model.get_output_embeddings()
         rows = head.weight.float()
         mean = rows.mean(dim=0)

@@ -155,6 +155,8 @@ def generate(
     for name, count in (("max_new_tokens", max_new_tokens), ("batch_size", batch_size)):
         if count < 1:
             raise InvalidInputError(f"`{name}` must be at least 1, not {count}.")
+    if isinstance(prompts, str):
+        raise InvalidInputError(f"`prompts` must be a list of strings, such as [{prompts!r:.60}], not a string.")
     if isinstance(stop, str):
         raise InvalidInputError(f"`stop` must be a sequence of strings, such as ({stop!r},), not a string.")
     if any(not text for text in stop):
@@ -177,7 +179,7 @@ def generate(
     read = [()] * len(rows) if traces is None else list(traces)
     if len(read) != len(rows):
         raise InvalidInputError(f"There are {len(read)} lists of traces for {len(rows)} prompts; give one each.")
-    attachment = attachment_of(model) if any(read) else None
+    attachment = attachment_of(model) if any(len(row) for row in read) else None
     _check_lengths(model, rows, remembered, len(shared.tokens) if shared else 0, max_new_tokens)
     order = sorted(range(len(rows)), key=lambda index: (len(rows[index]), slots_of(remembered[index])))
     done: dict[int, Generation] = {}

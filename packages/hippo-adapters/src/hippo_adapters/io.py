@@ -35,8 +35,10 @@ def save_adapter(
         training: how it came about, as JSON types: command, seed, commit, figures.
 
     Raises:
+        InvalidInputError: the adapter was trained or loaded for another model.
         OSError: the folder cannot be written.
     """
+    adapter.check_model(model)
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     tensors = {name: part.detach().to("cpu", torch.float16).contiguous() for name, part in adapter.state_dict().items()}
@@ -85,6 +87,7 @@ def load_adapter(source: str | Path, model: LanguageModel) -> EpisodicAdapter:
             f"not for {model.name} ({model.digest[:12]}…), whose states mean something else. Train one: hippo-train "
             f"train=adapter model={model.name}."
         )
+    adapter.model_digest = model.digest
     return adapter.to(model.device).eval()
 
 

@@ -273,6 +273,9 @@ def _load_pretrained(path: Path, dtype: torch.dtype, **extra: Any) -> tuple[Any,
                 f"{path / extra['gguf_file']} is a GGUF that only transformers can read, with: pip install accelerate"
             ) from exc
         raise ModelFileError(f"{path} cannot be read as a causal language model: {_first_line(exc)}") from exc
+    # Without its files transformers makes up a tokenizer that knows one token
+    if len(tokenizer) < 2:
+        raise ModelFileError(f"{path} holds no tokenizer; save it there too: tokenizer.save_pretrained(folder).")
     return model, tokenizer
 
 

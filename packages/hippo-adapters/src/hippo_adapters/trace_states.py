@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import torch
+from hippo_core.errors import InvalidInputError
 from torch import Tensor
 
 
@@ -77,6 +78,28 @@ class CueState(NamedTuple):
     """(rows, 3, hidden) the last tokens' states after `match_block`, zero where there were none."""
     tokens: Tensor
     """(rows, FOLLOWED) int64: the last token ids, below 0 where there were none."""
+
+
+def check_rows(rows: Sequence[Sequence[TraceStates]], *, hidden_size: int) -> None:
+    """Refuse what is no list of traces for each row of a batch.
+
+    Raises:
+        InvalidInputError: another shape of lists, or states of another width.
+    """
+    for place, row in enumerate(rows):
+        listed: list[object] = [row] if isinstance(row, (str, TraceStates)) else list(row)
+        wrong = [one for one in listed if not isinstance(one, TraceStates)] or listed[: isinstance(row, TraceStates)]
+        if wrong:
+            raise InvalidInputError(
+                f"Row {place} must be a list of what read_traces returns, empty where there is none, not "
+                f"{type(wrong[0]).__name__}; for a batch of one: [traces]."
+            )
+        for trace in row:
+            if trace.low.shape[-1] != hidden_size:
+                raise InvalidInputError(
+                    f"Row {place} has states of width {trace.low.shape[-1]}, and the adapter reads {hidden_size}: "
+                    "read_traces was called with another model."
+                )
 
 
 def batched_traces(rows: Sequence[Sequence[TraceStates]], *, hidden_size: int, device: torch.device) -> TraceStates:

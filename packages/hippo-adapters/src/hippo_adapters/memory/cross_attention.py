@@ -76,6 +76,15 @@ class CrossAttentionReader:
         adapter: EpisodicAdapter | None = None,
         blobs: SupportsBlobs | None = None,
     ) -> None:
+        expected: list[tuple[object, type]] = [
+            (config, CrossAttentionReaderConfig), (adapter, EpisodicAdapter), (blobs, SupportsBlobs)
+        ]  # fmt: skip
+        for given, kind in expected:
+            if given is not None and not isinstance(given, kind):
+                raise InvalidInputError(
+                    f"{given!r:.60} is no {kind.__name__}; to read with an adapter in a folder: "
+                    "CrossAttentionReader(CrossAttentionReaderConfig(adapter=FOLDER))."
+                )
         self.config = config or CrossAttentionReaderConfig()
         self._adapter = adapter
         self._prefix = KeptPrefix()
