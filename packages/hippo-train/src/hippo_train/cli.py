@@ -29,7 +29,7 @@ def main() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     given = sys.argv[1:]
     sys.argv[1:] = spelt_out(given) or ["--help"]  # a training takes long: it is asked for, not the default
-    _check_keys(sys.argv[1:])
+    check_keys(sys.argv[1:])
 
     @hydra.main(version_base="1.3", config_path=str(_CONF), config_name="config")
     def run(config: DictConfig) -> None:
@@ -72,7 +72,7 @@ def spelt_out(arguments: Sequence[str]) -> list[str]:
     return spelt
 
 
-def _check_keys(arguments: Sequence[str]) -> None:
+def check_keys(arguments: Sequence[str]) -> None:
     """End with a sentence where a key is none: Hydra's own advice is to add it."""
     from difflib import get_close_matches
 

@@ -32,17 +32,16 @@ class Rewrite:
     """What one trace becomes for training."""
 
     statements: tuple[str, ...]
-    """The trace itself first."""
+    """The trace itself first; none where all that it says is out of date."""
     questions: tuple[ReplayQuestion, ...]
-    """None where nothing in the trace can be asked about, or where a later trace says otherwise."""
+    """Empty where nothing in the trace can be asked about."""
 
 
 def rewrite_traces(texts: Sequence[str]) -> list[Rewrite]:
     """Return each trace's rewrites.
 
     A question mentions some of what its trace says, and is left out where another trace fits it too with another
-    answer: of what happened (past tense) all such questions; of what is the case (present tense) those of all traces
-    but the newest.
+    answer. What is the case (present tense) is out of date where a later trace says otherwise, and is not taught.
 
     Args:
         texts: the traces, oldest first.
@@ -52,22 +51,24 @@ def rewrite_traces(texts: Sequence[str]) -> list[Rewrite]:
 
     Example:
         >>> first, second = rewrite_traces(["The keeper of the mill is Ada.", "The keeper of the mill is now Ben."])
-        >>> first.questions
-        ()
-        >>> second.questions[0]
-        ReplayQuestion(text='Who is the keeper of the mill?', answer='Ben')
+        >>> first
+        Rewrite(statements=(), questions=())
+        >>> [question.answer for question in second.questions if question.text == "Who is the keeper of the mill?"]
+        ['Ben']
         >>> second.statements[1]
         'The keeper of the mill is Ben.'
     """
     read = [[clause for each in split_sentences(text) if (clause := read_clause(each))] for text in texts]
     answers = _answers(read)
-    return [
-        Rewrite(
-            statements=tuple(dict.fromkeys([text, *(said for clause in clauses for said in _statements(clause))])),
-            questions=_questions(clauses, place, answers),
+    rewrites: list[Rewrite] = []
+    for place, (text, clauses) in enumerate(zip(texts, read, strict=True)):
+        holding = [clause for clause in clauses if not _out_of_date(clause, place, answers)]
+        said = [statement for clause in holding for statement in _statements(clause)]
+        whole = [text] if len(holding) == len(clauses) else []
+        rewrites.append(
+            Rewrite(statements=tuple(dict.fromkeys([*whole, *said])), questions=_questions(holding, answers))
         )
-        for place, (text, clauses) in enumerate(zip(texts, read, strict=True))
-    ]
+    return rewrites
 
 
 _Asked = tuple[str, str, frozenset[str]]  # verb, what is asked for, what is mentioned
@@ -100,12 +101,27 @@ def _asked(clause: Clause, role: str, cue: Sequence[str]) -> _Asked:
     return clause.verb, wanted, frozenset(mentioned)
 
 
-def _questions(clauses: Sequence[Clause], place: int, answers: _Answers) -> tuple[ReplayQuestion, ...]:
+def _out_of_date(clause: Clause, place: int, answers: _Answers) -> bool:
+    """Whether a later trace says something else of the same subject."""
+    if clause.tense == "past":
+        return False
+    for role in clause.parts:
+        others = [other for other in clause.parts if other != role]
+        if role != "subject" and others and max(answers[_asked(clause, role, others)].values()) > place:
+            fitting = answers[_asked(clause, role, others)]
+            if max(fitting, key=fitting.__getitem__) != clause.answer(role):
+                return True
+    return False
+
+
+def _questions(clauses: Sequence[Clause], answers: _Answers) -> tuple[ReplayQuestion, ...]:
     found: dict[str, ReplayQuestion] = {}
     for clause in clauses:
         for role, cue in _cues(clause):
             fitting = answers[_asked(clause, role, cue)]
-            if len(fitting) > 1 and (clause.tense == "past" or max(fitting.values()) != place):
+            # Of what is the case, the one that holds is the latest of those that were ever said
+            latest = max(fitting, key=fitting.__getitem__)
+            if len(fitting) > 1 and (clause.tense == "past" or latest != clause.answer(role)):
                 continue
             for text in _wordings(clause, role, cue):
                 found.setdefault(text, ReplayQuestion(text=text, answer=clause.answer(role)))
@@ -157,7 +173,7 @@ def _wordings(clause: Clause, role: str, cue: Sequence[str]) -> list[str]:
 def _copular_questions(clause: Clause, role: str, cue: Sequence[str]) -> Iterator[str]:
     subject, be, tail = clause.subject, clause.finite, _tail(clause, cue)
     if role == "subject" and "object" in cue:
-        yield f"{'who' if is_name(clause.subject) else 'what'} {be} {clause.object}{tail}"
+        yield f"{'who' if is_name(clause.object) else 'what'} {be} {clause.object}{tail}"
     if role == "object" and "subject" in cue:
         what = "who" if is_name(clause.object) else "what"
         yield f"{what} {be} {subject}{tail}"
