@@ -236,6 +236,11 @@ def test_an_adapter_that_was_loaded_for_one_model_is_not_read_by_another(model: 
     assert not (tmp_path / "other").exists()
 
 
+def test_swapped_arguments_are_named(model: LanguageModel):
+    with pytest.raises(InvalidInputError, match="in this order, not EpisodicAdapter and LanguageModel"):
+        attach(random_adapter(model), model)
+
+
 @pytest.mark.parametrize("shape", ["bare trace", "bare list", "texts"])
 def test_what_is_no_list_of_traces_a_row_is_named(shape, model: LanguageModel, adapter):
     traces = states(model)

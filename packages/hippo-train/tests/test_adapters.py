@@ -89,7 +89,7 @@ def test_where_the_attention_lies_is_what_generation_says(model: LanguageModel):
             if most.max().exp() > 0.999 and most.argmax() >= 2:  # a few percent elsewhere may be heard
                 said.append(answer.tokens[0])
                 expected.append(int(batch.said[row, most.argmax()]))
-    assert len(said) >= 6
+    assert len(said) >= 8
     assert said == expected
 
 

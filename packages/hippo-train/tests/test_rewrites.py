@@ -92,8 +92,6 @@ def test_statements_begin_with_the_trace_and_say_the_same_in_other_words():
 @given(st.lists(st.text(alphabet="aeNT. ,'?édx15\n", max_size=60), max_size=5))
 def test_any_text_becomes_itself_and_nothing_raises(texts: list[str]):
     rewrites = rewrite_traces(texts)
-    assert len(rewrites) == len(texts)
-    for one, text in zip(rewrites, texts, strict=True):
-        assert one.statements[:1] in ((text,), ()) or text.count(".") > 1
+    assert [one.statements[0] for one in rewrites] == texts
     for text in texts:
         assert "".join(split_sentences(text)).replace(" ", "") == "".join(text.split())

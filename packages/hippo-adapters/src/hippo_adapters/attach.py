@@ -166,15 +166,16 @@ def attach(model: LanguageModel, adapter: EpisodicAdapter) -> Attachment:
     Raises:
         InvalidInputError: an adapter of another shape or model, or a model that has one already.
     """
+    expected: list[tuple[object, type]] = [(model, LanguageModel), (adapter, EpisodicAdapter)]
+    if not all(isinstance(given, kind) for given, kind in expected):
+        raise InvalidInputError(
+            f"attach needs a LanguageModel and an EpisodicAdapter, in this order, not {type(model).__name__} and "
+            f"{type(adapter).__name__}; load_model and load_adapter return them."
+        )
     if hasattr(model.model, NAME):
         raise InvalidInputError(
             f"{model.name} has an adapter already; call detach(model) first, or read with that one: "
             "attachment_of(model).adapter."
-        )
-    if not isinstance(model, LanguageModel) or not isinstance(adapter, EpisodicAdapter):  # pyright: ignore
-        raise InvalidInputError(
-            f"attach needs a LanguageModel and an EpisodicAdapter, in this order, not {type(model).__name__} and "
-            f"{type(adapter).__name__}; load_model and load_adapter return them."
         )
     checked_shape(model, adapter.config)
     adapter.check_model(model)
