@@ -116,7 +116,7 @@ def quantise(model: LanguageModel) -> None:
         MissingExtraError: bitsandbytes is not installed.
     """
     try:
-        import bitsandbytes.nn as packing
+        import bitsandbytes.nn as packing  # pyright: ignore[reportMissingImports]
     except ImportError as exc:
         raise MissingExtraError("QLoRA needs bitsandbytes. Run: pip install 'hippo-train[qlora]'") from exc
     four_bits: Any = packing
