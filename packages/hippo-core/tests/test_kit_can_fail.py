@@ -339,7 +339,7 @@ class ReplaysAtRandom(ReferenceStore):
 
     turn = 0
 
-    def replay_batches(self, batch_size, *, seed=0):
+    def replay_batches(self, batch_size, *, seed=0, adapter=None):
         self.turn += 1
         return super().replay_batches(batch_size, seed=seed + self.turn)
 

@@ -27,8 +27,10 @@ from hippo_core.protocols import (
     SupportsProvenance,
     SupportsReplay,
     SupportsSnapshot,
+    SupportsTeaching,
     SupportsUndo,
     SupportsVerify,
+    TeachingLedger,
 )
 from hippo_core.provenance import Clock, Provenance, utc_now
 from hippo_core.records import EntitySlots, Episode, Hit, ImportReport, Receipt, Salience, SkippedLine
@@ -76,8 +78,10 @@ __all__ = [
     "SupportsProvenance",
     "SupportsReplay",
     "SupportsSnapshot",
+    "SupportsTeaching",
     "SupportsUndo",
     "SupportsVerify",
+    "TeachingLedger",
     "Trajectory",
     "Transaction",
     "UnknownIdError",

@@ -102,8 +102,41 @@ class SupportsUndo(Protocol):
 class SupportsReplay(Protocol):
     """Can hand its records out for training, the most useful mix first."""
 
-    def replay_batches(self, batch_size: int, *, seed: int = 0) -> Iterator[list[Hit[Any]]]:
-        """Yield batches of records with their priority as score; the same ones for the same seed and content."""
+    def replay_batches(self, batch_size: int, *, seed: int = 0, adapter: str | None = None) -> Iterator[list[Hit[Any]]]:
+        """Yield batches of records with their priority as score; the same ones for the same seed and content.
+
+        A store that keeps a `TeachingLedger` hands out last what it says the weights of `adapter` know.
+        """
+        ...
+
+
+class TeachingLedger(Protocol):
+    """A durable record of what was taught to which adapter, a name for one set of trained weights. It only grows."""
+
+    def record(self, ids: int | Sequence[int], *, adapter: str) -> None:
+        """Note that these records are about to be taught to `adapter`."""
+        ...
+
+    def mark_known(self, ids: int | Sequence[int], adapter: str, *, known: bool = True) -> None:
+        """Note that the weights of `adapter` answer these records without the store, or no longer do."""
+        ...
+
+    def derive(self, adapter: str, *, parent: str) -> None:
+        """Note that `adapter` starts from `parent`'s weights."""
+        ...
+
+    def require_clean(self, adapter: str) -> None:
+        """Raise a `HippoError` if `adapter` learnt what was redacted since, itself or through what it started from."""
+        ...
+
+
+@runtime_checkable
+class SupportsTeaching(SupportsReplay, Protocol):
+    """Replays its records and remembers to whom."""
+
+    @property
+    def ledger(self) -> TeachingLedger:
+        """What was taught to which adapter."""
         ...
 
 

@@ -13,6 +13,7 @@ from hippo_episodic.gate import WriteGate
 from hippo_episodic.index import VectorIndex, register_index
 from hippo_episodic.keyer import SparseKeyer
 from hippo_episodic.ledger import Replay, ReplayLedger, Tally
+from hippo_episodic.opening import open_to_replay
 from hippo_episodic.priority import ReplayConfig
 from hippo_episodic.redaction import Redaction
 from hippo_episodic.replay import ReplayItem, ReplayScheduler
@@ -52,5 +53,6 @@ __all__ = [
     "export_episodic_v1",
     "import_episodic_v1",
     "keep_curve",
+    "open_to_replay",
     "register_index",
 ]

@@ -50,17 +50,21 @@ def main() -> None:
 def spelt_out(arguments: Sequence[str]) -> list[str]:
     """Return the arguments as Hydra reads them.
 
-    The seeds write the bare `train/qlora` for `train=qlora`, and a model may be named that has no configuration of its
-    own: a folder, a file or a Hugging Face id.
+    The seeds write the bare `train/qlora` for `train=qlora`, a night is a verb, and a model may be named that has no
+    configuration of its own: a folder, a file or a Hugging Face id.
 
     Example:
         >>> spelt_out(["model=llama32-3b", "train/qlora", "train.seq_len=1024"])
         ['model=llama32-3b', 'train=qlora', 'train.seq_len=1024']
         >>> spelt_out(["model=./my-model"])
         ['model.name=./my-model']
+        >>> spelt_out(["consolidate", "store=memory.db", "--watch"])
+        ['train=consolidate', 'memory.episodic=memory.db', 'train.watch=true']
     """
     spelt: list[str] = []
     for argument in arguments:
+        argument = {"consolidate": "train=consolidate", "--watch": "train.watch=true"}.get(argument, argument)
+        argument = re.sub(r"^store=", "memory.episodic=", argument)
         if group := re.fullmatch(r"(train|model)/([\w-]+)", argument):
             argument = f"{group[1]}={group[2]}"
         if (

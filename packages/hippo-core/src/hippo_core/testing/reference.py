@@ -246,8 +246,8 @@ class ReferenceStore:
         self._check_open()
         return self._blobs.get((id, kind, model_digest))
 
-    def replay_batches(self, batch_size: int, *, seed: int = 0) -> Iterator[list[Hit[Any]]]:
-        """Yield every record once, shuffled, with its salience as priority."""
+    def replay_batches(self, batch_size: int, *, seed: int = 0, adapter: str | None = None) -> Iterator[list[Hit[Any]]]:
+        """Yield every record once, shuffled, with its salience as priority. It keeps no ledger."""
         self._check_open()
         size = checked_count(batch_size, name="batch_size")
         ids = sorted(self._records)

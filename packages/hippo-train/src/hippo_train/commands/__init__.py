@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
-from hippo_train.commands import adapter, lora
+from hippo_train.commands import adapter, consolidate, lora
 
 __all__ = ["COMMANDS", "Command"]
 
@@ -20,6 +20,7 @@ class Command(Protocol):
 
 COMMANDS: Mapping[str, Command] = {
     "adapter": adapter.run,
+    "consolidate": consolidate.run,
     "lora": lora.run,
     "qlora": lora.run,
 }

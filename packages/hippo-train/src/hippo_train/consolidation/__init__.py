@@ -1,6 +1,26 @@
-"""What traces become before weights learn them: other ways to say them, and questions about them."""
+"""Sleep: traces become statements and questions, and weights learn them without forgetting the rest."""
 
 from hippo_train.consolidation.clauses import Clause, read_clause
-from hippo_train.consolidation.rewrites import ReplayQuestion, Rewrite, rewrite_traces
+from hippo_train.consolidation.config import ConsolidationConfig
+from hippo_train.consolidation.guards import GuardReport
+from hippo_train.consolidation.learning import StepLosses
+from hippo_train.consolidation.night import CheckedQuestion, NightProgress, NightReport, consolidate
+from hippo_train.consolidation.nights import Nights
+from hippo_train.consolidation.rewrites import ReplayQuestion, Rewrite, rewrite_traces, unanswered_questions
 
-__all__ = ["Clause", "ReplayQuestion", "Rewrite", "read_clause", "rewrite_traces"]
+__all__ = [
+    "CheckedQuestion",
+    "Clause",
+    "ConsolidationConfig",
+    "GuardReport",
+    "NightProgress",
+    "NightReport",
+    "Nights",
+    "ReplayQuestion",
+    "Rewrite",
+    "StepLosses",
+    "consolidate",
+    "read_clause",
+    "rewrite_traces",
+    "unanswered_questions",
+]

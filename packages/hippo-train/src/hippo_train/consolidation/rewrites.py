@@ -6,10 +6,11 @@ the fact asked from each of its sides can (source: Allen-Zhu and Li 2023, arXiv:
 
 from __future__ import annotations
 
+import random
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from hippo_train.consolidation.clauses import Clause, is_name, read_clause, split_sentences, without_article
@@ -69,6 +70,50 @@ def rewrite_traces(texts: Sequence[str]) -> list[Rewrite]:
             Rewrite(statements=tuple(dict.fromkeys([*whole, *said])), questions=_questions(holding, answers))
         )
     return rewrites
+
+
+def unanswered_questions(texts: Sequence[str], count: int, *, rng: random.Random) -> list[str]:
+    """Return at most `count` questions in the wordings of `rewrite_traces` that no trace fits: each mixes two traces.
+
+    Args:
+        texts: the traces.
+        count: how many are wanted; fewer where the traces have too little in common.
+        rng: draws them.
+
+    Example:
+        >>> told = ["The keeper of the mill is Ada.", "The price of the barn is nine."]
+        >>> sorted(unanswered_questions(told, 2, rng=random.Random(3)))
+        ["What is the mill's price?", "What price does the mill have?"]
+    """
+    read = [[clause for each in split_sentences(text) if (clause := read_clause(each))] for text in texts]
+    answers = _answers(read)
+    clauses = [clause for several in read for clause in several]
+    found: dict[str, None] = {}
+    for _ in range(20 * count if len(clauses) > 1 else 0):
+        if len(found) == count:
+            break
+        clause, other = rng.sample(clauses, 2)
+        cues = list(_cues(clause))
+        if not cues:
+            continue
+        role, cue = rng.choice(cues)
+        mixed = _with_part_of(clause, rng.choice(cue), other)
+        if mixed is not None and _asked(mixed, role, cue) not in answers:
+            found.update(dict.fromkeys(rng.sample(wordings, 1) if (wordings := _wordings(mixed, role, cue)) else ()))
+    return list(found)
+
+
+def _with_part_of(clause: Clause, role: str, other: Clause) -> Clause | None:
+    """Return a clause with one part taken from another; None where the other has no such part."""
+    mine, theirs = _OF.fullmatch(clause.subject), _OF.fullmatch(other.subject)
+    if clause.copular and role == "subject":
+        return replace(clause, subject=f"the {mine[1]} of {theirs[2]}") if mine and theirs else None
+    adverbial = clause.adverbial(role)
+    if adverbial is None:
+        return replace(clause, **{role: other.parts[role]}) if role in other.parts else None
+    alike = next((each for each in other.adverbials if each.kind == adverbial.kind), None)
+    swapped = tuple(alike if each is adverbial else each for each in clause.adverbials)
+    return None if alike is None else replace(clause, adverbials=swapped)  # pyright: ignore[reportArgumentType]
 
 
 _Asked = tuple[str, str, frozenset[str]]  # verb, what is asked for, what is mentioned

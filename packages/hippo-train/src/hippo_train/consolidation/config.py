@@ -1,0 +1,101 @@
+"""How a night goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hippo_core.errors import InvalidInputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsolidationConfig:
+    """What a night learns, how, and what it must not cost.
+
+    The defaults are those measured on SmolLM2-135M (docs/LOG.md).
+
+    Raises:
+        InvalidInputError: a number out of its range.
+    """
+
+    traces: int = 64
+    """Traces that the weights do not know yet, at most, by the store's priority."""
+    rehearsed: int = 64
+    """Traces of earlier nights that are practised beside them, at most."""
+    questions_per_trace: int = 24
+    """Different questions about a trace that are learnt, at most."""
+    checks_per_trace: int = 2
+    """Questions about a trace that are never learnt and judge whether it is known; all must be right."""
+
+    r: int = 8
+    """Rank of the LoRA layers."""
+    alpha: float = 16.0
+    """What they add is scaled by alpha / r."""
+    first_block: int | None = None
+    """The lowest block that learns, from 1; None is 7/15 of the depth (block 15 of 30)."""
+    last_block: int | None = None
+    """The highest; None is 13/15 of the depth (block 26 of 30)."""
+
+    steps: int = 400
+    questions: int = 20
+    """Questions in a step."""
+    statements: int = 2
+    """Statements in a step."""
+    near: int = 3
+    """Questions that no trace answers, in a step; the base model's own answers are kept."""
+    own: int = 5
+    """Passages of the model's own text in a step, of 32 tokens; its own expectations are kept."""
+    own_passages: int = 128
+    """Different passages; few are learnt by heart."""
+    learning_rate: float = 8e-3
+    """At its highest, after 15 steps; a cosine brings it down to a thirtieth."""
+
+    perplexity_limit: float = 1.02
+    """The night is refused above this ratio of perplexities, after to before, on text that was not practised."""
+    divergence_limit: float = 0.1
+    """And above this KL from the base model, in nats a token, on the same text."""
+    locality_limit: float = 0.98
+    """And below this share of everyday questions whose answer stayed the base model's."""
+    retention_limit: float = 0.75
+    """And below this share of the facts of earlier nights that are still known."""
+    guarded_tokens: int = 20_480
+    """Tokens of text on which the first two are measured."""
+    everyday_questions: int = 100
+    """Everyday questions that the third is measured on; as many others are practised."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            *((name, 1) for name in ("traces", "questions_per_trace", "checks_per_trace", "r", "steps", "questions")),
+            ("guarded_tokens", 2),
+            *((name, 0) for name in ("rehearsed", "statements", "near", "own", "own_passages", "everyday_questions")),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise InvalidInputError(f"`{name}` must be a whole number from {least}, not {value!r}.")
+        if self.alpha <= 0 or not 0 < self.learning_rate < 1:
+            raise InvalidInputError(
+                f"`alpha` must be above 0 and `learning_rate` between 0 and 1, not {self.alpha!r} and "
+                f"{self.learning_rate!r}."
+            )
+        if self.perplexity_limit < 1 or self.divergence_limit <= 0:
+            raise InvalidInputError(
+                f"`perplexity_limit` must be at least 1 and `divergence_limit` above 0, not {self.perplexity_limit!r} "
+                f"and {self.divergence_limit!r}: no night leaves the model as it was."
+            )
+        for name in ("locality_limit", "retention_limit"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidInputError(f"`{name}` must lie in [0, 1], not {getattr(self, name)!r}.")
+
+    def blocks(self, layers: int) -> range:
+        """Return the blocks that learn in a model of so many, counted from 0.
+
+        Raises:
+            InvalidInputError: blocks that the model does not have.
+        """
+        first = round(layers * 14 / 30) + 1 if self.first_block is None else self.first_block
+        last = max(first, round(layers * 26 / 30)) if self.last_block is None else self.last_block
+        if not 1 <= first <= last <= layers:
+            raise InvalidInputError(
+                f"`first_block` to `last_block` must lie within 1 to {layers}, not {first} to {last}."
+            )
+        return range(first - 1, last)

@@ -1,0 +1,117 @@
+"""What a night must not cost: measured on the base model before it, and on what came of it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from hippo_adapters import DEFAULT_TEMPLATE, LanguageModel, generate
+from torch.nn import functional
+
+from hippo_train.consolidation.config import ConsolidationConfig
+from hippo_train.consolidation.lessons import SoftTarget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardReport:
+    """What a night cost; see `ConsolidationConfig` for the limits."""
+
+    perplexity_ratio: float
+    """Perplexity after to that of the base model; 1 is unchanged."""
+    divergence: float
+    """Mean KL(base ‖ after) a token, in nats."""
+    locality: float
+    """Share of everyday questions whose answer is still the base model's, in [0, 1]."""
+    retention: float | None
+    """Share of the facts that earlier nights knew which are still known, in [0, 1]; None where there were none."""
+
+    def broken(self, config: ConsolidationConfig) -> tuple[str, ...]:
+        """Return the limits that do not hold, a sentence each."""
+        found: list[str] = []
+        if not self.perplexity_ratio <= config.perplexity_limit:  # so that NaN breaks it
+            found.append(
+                f"perplexity is {self.perplexity_ratio:.3f} of the base model's; the limit is {config.perplexity_limit}"
+            )
+        if not self.divergence <= config.divergence_limit:
+            found.append(
+                f"KL from the base model is {self.divergence:.3f} nats; the limit is {config.divergence_limit}"
+            )
+        if not self.locality >= config.locality_limit:
+            found.append(
+                f"{self.locality:.1%} of everyday answers are unchanged; the limit is {config.locality_limit:.0%}"
+            )
+        if self.retention is not None and not self.retention >= config.retention_limit:
+            found.append(
+                f"{self.retention:.1%} of earlier nights' facts are known; the limit is {config.retention_limit:.0%}"
+            )
+        return tuple(found)
+
+
+class Guard:
+    """What the base model says and expects, to compare with.
+
+    Args:
+        model: the base model, nothing attached.
+        rows: tokens of a text that is not practised, in rows that fit the window.
+        questions: everyday ones that are not practised.
+
+    Cost:
+        A pass over `rows` and an answer to each question, now and at each `measure`; 0.8 kB a token kept.
+    """
+
+    def __init__(self, model: LanguageModel, rows: Sequence[Sequence[int]], questions: Sequence[str]) -> None:
+        self._model = model
+        self._rows = [torch.tensor([row], device=model.device) for row in rows if len(row) > 1]
+        self._questions = list(questions)
+        self._answers = answers_to(model, self._questions)
+        self._expected: list[SoftTarget] = []
+        self._loss = 0.0
+        for row in self._rows:
+            logits = self._logits(row)
+            self._expected.append(SoftTarget.of(logits))
+            self._loss += _summed_loss(logits, row)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens whose perplexity is measured."""
+        return sum(row.shape[1] - 1 for row in self._rows)
+
+    def measure(self, *, retention: float | None) -> GuardReport:
+        """Return what the model that now is costs beside the one that was."""
+        loss = divergence = 0.0
+        for row, expected in zip(self._rows, self._expected, strict=True):
+            logits = self._logits(row)
+            loss += _summed_loss(logits, row)
+            divergence += float(expected.divergence(logits).sum())
+        tokens = max(1, self.tokens)
+        now = answers_to(self._model, self._questions)
+        same = sum(normalised(said) == normalised(was) for said, was in zip(now, self._answers, strict=True))
+        return GuardReport(
+            perplexity_ratio=math.exp(min(50.0, (loss - self._loss) / tokens)),
+            divergence=divergence / tokens,
+            locality=same / len(now) if now else 1.0,
+            retention=retention,
+        )
+
+    @torch.no_grad()
+    def _logits(self, row: torch.Tensor) -> torch.Tensor:
+        return self._model.model(input_ids=row, use_cache=False).logits[0, :-1].float()
+
+
+def _summed_loss(logits: torch.Tensor, row: torch.Tensor) -> float:
+    return float(functional.cross_entropy(logits, row[0, 1:], reduction="sum"))
+
+
+def answers_to(model: LanguageModel, questions: Sequence[str]) -> list[str]:
+    """Return what the model answers with nothing but the question in its prompt."""
+    prompts = [DEFAULT_TEMPLATE.prompt(question, []) for question in questions]
+    return [said.text for said in generate(model, prompts, batch_size=64)] if prompts else []
+
+
+def normalised(text: str) -> str:
+    """Return a text as EM compares it: without case, punctuation and articles."""
+    words = re.sub(r"[^\w\s]", "", text.lower()).split()
+    return " ".join(word for word in words if word not in ("a", "an", "the"))

@@ -1,0 +1,165 @@
+"""The steps of a night: LoRA on the model's middle blocks, traces and the model's own text mixed in every step."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from hippo_adapters import LanguageModel
+from torch import Tensor, nn
+
+from hippo_train.consolidation.config import ConsolidationConfig
+from hippo_train.consolidation.lessons import Lesson, loss_of
+from hippo_train.consolidation.split import SplitModel
+
+_MLP = ("gate_proj", "up_proj", "gate_up_proj", "down_proj", "fc1", "fc2")
+_WARMUP, _END = 15, 1 / 30
+_ROWS_AT_ONCE = 10  # of similar length: less padding, and small batches are as fast a token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Curriculum:
+    """What the steps draw from."""
+
+    questions: Sequence[Sequence[Lesson]]
+    """Each trace's."""
+    statements: Sequence[Sequence[Lesson]]
+    """Each trace's."""
+    near: Sequence[Lesson]
+    """Questions that no trace answers, with the base model's expectations."""
+    own: Sequence[Lesson]
+    """The model's own text, with its expectations."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepLosses:
+    """Mean losses of a step, in nats a token; None where nothing of the kind was drawn."""
+
+    step: int
+    traces: float
+    """Cross-entropy of answers and statements."""
+    near: float | None
+    """KL from the base model on questions that no trace answers."""
+    own: float | None
+    """KL from the base model on its own text."""
+
+
+@contextmanager
+def lora_layers(model: LanguageModel, config: ConsolidationConfig, parent: Path | None) -> Generator[Any]:
+    """Put LoRA layers into the model, `parent`'s or new ones, and take them out again at the end.
+
+    Yields:
+        PEFT's model around it, to be trained and saved.
+    """
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    network: Any = model.model
+    # By its name PEFT would ask the Hugging Face hub about the model when it saves
+    named, network.name_or_path = network.name_or_path, None
+    torch.manual_seed(config.seed)
+    if parent is None:
+        names = {name.rpartition(".")[2] for name, layer in network.named_modules() if isinstance(layer, nn.Linear)}
+        adapted: Any = get_peft_model(
+            network,
+            LoraConfig(
+                r=config.r,
+                lora_alpha=config.alpha,  # pyright: ignore[reportArgumentType] - a float does as well
+                target_modules=[name for name in _MLP if name in names],
+                layers_to_transform=list(config.blocks(model.layers)),
+                task_type="CAUSAL_LM",
+            ),
+        )
+    else:
+        adapted = PeftModel.from_pretrained(network, str(parent), is_trainable=True)
+    try:
+        yield adapted
+    finally:
+        adapted.unload()
+        network.name_or_path = named
+        network.requires_grad_(False).eval()
+
+
+def save_layers(adapted: Any, folder: Path, *, base: str) -> None:
+    """Write PEFT's two files into a folder."""
+    adapted.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)  # a form to fill in
+    described = folder / "adapter_config.json"
+    settings = json.loads(described.read_text(encoding="utf-8")) | {"base_model_name_or_path": base}
+    described.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+def learn(
+    adapted: Any,
+    split: SplitModel,
+    curriculum: Curriculum,
+    config: ConsolidationConfig,
+    on_step: Callable[[StepLosses], None] | None = None,
+) -> list[StepLosses]:
+    """Train the LoRA layers and return the losses of every step."""
+    rng = random.Random(config.seed)
+    weights: list[Tensor] = [weight for weight in adapted.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=0.0, betas=(0.9, 0.98))
+    turns = _Turns(curriculum.questions, rng)
+    log: list[StepLosses] = []
+    for step in range(config.steps):
+        rate = config.learning_rate * _warm_cosine(step, config.steps)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        taught = [rng.choice(turns.next()) for _ in range(config.questions if curriculum.questions else 0)]
+        taught += [rng.choice(rng.choice(curriculum.statements)) for _ in range(config.statements)]
+        kinds = {
+            "traces": taught,
+            "near": rng.sample(curriculum.near, min(config.near, len(curriculum.near))),
+            "own": rng.sample(curriculum.own, min(config.own, len(curriculum.own))),
+        }
+        optimizer.zero_grad()
+        found: dict[str, float] = {}
+        for kind, lessons in kinds.items():
+            if lessons:
+                found[kind] = _backward(split, lessons)
+        nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        losses = StepLosses(step=step + 1, traces=found["traces"], near=found.get("near"), own=found.get("own"))
+        log.append(losses)
+        if on_step is not None:
+            on_step(losses)
+    return log
+
+
+def _backward(split: SplitModel, lessons: Sequence[Lesson]) -> float:
+    """Add the gradient of the mean loss of a token, and return it."""
+    ordered = sorted(lessons, key=lambda lesson: len(lesson.tokens))
+    tokens = sum(len(lesson.tokens) - lesson.start for lesson in ordered)
+    total = 0.0
+    for start in range(0, len(ordered), _ROWS_AT_ONCE):
+        part = ordered[start : start + _ROWS_AT_ONCE]
+        share = sum(len(lesson.tokens) - lesson.start for lesson in part) / tokens
+        loss = loss_of(split, part) * share
+        loss.backward()  # pyright: ignore[reportUnknownMemberType]
+        total += loss.item()
+    return total
+
+
+class _Turns:
+    """Every trace in turn, in another order each time."""
+
+    def __init__(self, groups: Sequence[Sequence[Lesson]], rng: random.Random) -> None:
+        self._groups = groups
+        self._rng = rng
+        self._waiting: list[int] = []
+
+    def next(self) -> Sequence[Lesson]:
+        if not self._waiting:
+            self._waiting = self._rng.sample(range(len(self._groups)), len(self._groups))
+        return self._groups[self._waiting.pop()]
+
+
+def _warm_cosine(step: int, steps: int) -> float:
+    return min(1.0, (step + 1) / _WARMUP) * (_END + (1 - _END) * 0.5 * (1 + math.cos(math.pi * step / steps)))

@@ -1,0 +1,333 @@
+"""One night: what a store replays becomes what the weights know, or nothing changes."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from hippo_adapters import LanguageModel
+from hippo_core import SupportsTeaching, UnknownIdError
+from hippo_core.checks import checked_kind
+from hippo_core.errors import InvalidInputError
+
+from hippo_train.consolidation.config import ConsolidationConfig
+from hippo_train.consolidation.guards import Guard, GuardReport, answers_to, normalised
+from hippo_train.consolidation.learning import Curriculum, StepLosses, learn, lora_layers, save_layers
+from hippo_train.consolidation.lessons import (
+    Row,
+    as_lessons,
+    as_reminders,
+    held_out,
+    question_row,
+    statement_row,
+)
+from hippo_train.consolidation.nights import Nights
+from hippo_train.consolidation.own_text import sample_passages, sample_questions
+from hippo_train.consolidation.rewrites import ReplayQuestion, rewrite_traces, unanswered_questions
+from hippo_train.consolidation.split import SplitModel
+
+NightProgress = Callable[[str, int, int], None]
+"""Called with (what is being done, how much of it is done, how much there is)."""
+
+_OWN_TOKENS = 32
+_GUARDED_ROW, _SAMPLED_ROW = 1024, 256  # one sampled token waits for the last: short rows
+_NEAR = 100
+_MOST_TOKENS = 96  # of a statement; a longer trace is taught by its questions alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedQuestion:
+    """A question that was not learnt, and what came of it."""
+
+    trace: int
+    """The record's id."""
+    question: str
+    answer: str
+    before: str
+    """What the model said before the night."""
+    after: str
+    """What it said after it."""
+    earlier: bool
+    """Whether an earlier night learnt the trace."""
+
+    @property
+    def right(self) -> bool:
+        """Whether it is answered now."""
+        return normalised(self.after) == normalised(self.answer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightReport:
+    """What a night did."""
+
+    status: Literal["committed", "refused", "nothing to learn"]
+    night: Path | None
+    """Its folder; None where there was nothing to learn."""
+    refused_for: tuple[str, ...] = ()
+    """Limits that did not hold."""
+    replayed: tuple[int, ...] = ()
+    """Ids of the records that were new to the weights."""
+    rehearsed: tuple[int, ...] = ()
+    """Ids that earlier nights learnt."""
+    unasked: tuple[int, ...] = ()
+    """Of `replayed`, those that no question could be made of: taught as they stand, never counted as known."""
+    learnt: tuple[int, ...] = ()
+    """Ids whose checked questions are all answered now, with the store off."""
+    forgotten: tuple[int, ...] = ()
+    """Ids that an earlier night knew and that are no longer answered."""
+    checked: tuple[CheckedQuestion, ...] = ()
+    guards: GuardReport | None = None
+    losses: tuple[StepLosses, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def em(self) -> float | None:
+        """Share of the checked questions about new traces that are answered, in [0, 1]; None where there are none."""
+        new = [each.right for each in self.checked if not each.earlier]
+        return sum(new) / len(new) if new else None
+
+
+def consolidate(
+    store: SupportsTeaching,
+    model: LanguageModel,
+    nights: str | Path | Nights,
+    config: ConsolidationConfig | None = None,
+    *,
+    drift_text: str | None = None,
+    progress: NightProgress | None = None,
+) -> NightReport:
+    """Teach a store's traces to LoRA layers, and put them in force if they cost nothing else.
+
+    Each trace becomes statements and questions (`rewrite_traces`); every step mixes them with questions that no trace
+    answers and with the model's own text, on both of which the base model's expectations are kept. Then the guards
+    measure what changed. The night is committed only if all of them hold; otherwise the adapter in force stays as it
+    was, to the last bit. Either way the model is left as it was found, and no trace is deleted: the store's ledger
+    notes what is taught before the first step, and what the weights know after the commit.
+
+    Args:
+        store: opened by the caller; its records have a `text`.
+        model: the frozen base, the one that earlier nights in `nights` started from.
+        nights: the folder that keeps the adapters, of this store and this model.
+        config: how; the defaults if None.
+        drift_text: what perplexity is measured on; None is text that the model says by itself.
+        progress: called as the night goes on.
+
+    Returns:
+        What happened. Its folder holds PEFT's files (after a commit), `night.json` and `report.html`.
+
+    Cost:
+        With the defaults and SmolLM2-135M: see docs/LOG.md. Memory: the hidden states of every token practised.
+
+    Raises:
+        InvalidInputError: a store that keeps no ledger, nights of another model, or another night under way there.
+        HippoError: the adapter in force learnt what was redacted since; the ledger says what to retrain from.
+        UnsupportedModelError: a model that cannot be run in two parts.
+    """
+    checked_kind(store, SupportsTeaching, name="store", hint="a store with `replay_batches` and a `ledger`")
+    checked_kind(model, LanguageModel, name="model", hint="from `load_model`")
+    config = config or ConsolidationConfig()
+    folder = nights if isinstance(nights, Nights) else Nights(nights)
+    with folder.lock():
+        return _Night(store, model, folder, config, drift_text, progress or _silent).run()
+
+
+class _Night:
+    def __init__(
+        self,
+        store: Any,
+        model: LanguageModel,
+        nights: Nights,
+        config: ConsolidationConfig,
+        drift_text: str | None,
+        progress: NightProgress,
+    ) -> None:
+        self.store, self.model, self.nights, self.config = store, model, nights, config
+        self.drift_text, self.progress = drift_text, progress
+        self.start = time.perf_counter()
+        self.rng = random.Random(config.seed)
+        self.parent = nights.current
+        if self.parent is not None and (of := nights.describe(self.parent)["model"])["digest"] != model.digest:
+            raise InvalidInputError(
+                f"{self.parent} started from {of['name']}, not from {model.name}; choose another folder of nights."
+            )
+
+    def run(self) -> NightReport:
+        part = self.nights.begin()
+        name = part.stem
+        if self.parent is not None:
+            self.store.ledger.require_clean(self.parent.name)
+            self.store.ledger.derive(name, parent=self.parent.name)
+        new = self._new_traces(name)
+        if not new:
+            part.rmdir()
+            return NightReport(status="nothing to learn", night=None, seconds=self._seconds())
+        earlier = self._earlier_traces(set(new))
+        texts = dict(sorted({**earlier, **new}.items()))  # oldest first: what was said later holds
+        ids = list(texts)
+        rewrites = dict(zip(ids, rewrite_traces(list(texts.values())), strict=True))
+        learnt: dict[int, list[ReplayQuestion]] = {}
+        checks: dict[int, list[ReplayQuestion]] = {}
+        for id in ids:
+            # By the id alone, so that a later night asks what this one left out
+            learnt[id], checks[id] = held_out(
+                rewrites[id],
+                check=self.config.checks_per_trace,
+                most=self.config.questions_per_trace,
+                rng=random.Random(f"{self.config.seed}/{id}"),
+            )
+        asked = [(id, question) for id in ids for question in checks[id]]
+        before = answers_to(self.model, [question.text for _, question in asked])
+        split = SplitModel(self.model, self.config.blocks(self.model.layers).start)
+        self.progress("Listening to the model", 0, 1)
+        everyday = sample_questions(self.model, 2 * self.config.everyday_questions, seed=self.config.seed)
+        guard = Guard(self.model, self._guarded_rows(), everyday[::2])
+        near = [*everyday[1::2], *unanswered_questions(list(texts.values()), _NEAR, rng=self.rng)]
+        self.progress("Listening to the model", 1, 1)
+        curriculum = self._curriculum(split, learnt, {id: rewrites[id].statements for id in ids}, near)
+        self.store.ledger.record(list(new), adapter=name)
+        with lora_layers(self.model, self.config, self.parent) as adapted:
+            losses = learn(adapted, split, curriculum, self.config, self._on_step)
+            self.progress("Asking", 0, 1)
+            after = answers_to(self.model, [question.text for _, question in asked])
+            checked = tuple(
+                CheckedQuestion(
+                    trace=id,
+                    question=question.text,
+                    answer=question.answer,
+                    before=was,
+                    after=now,
+                    earlier=id in earlier,
+                )
+                for (id, question), was, now in zip(asked, before, after, strict=True)
+            )
+            known = {id for id in ids if checks[id]} - {each.trace for each in checked if not each.right}
+            retention = len(known & set(earlier)) / len(earlier) if earlier else None
+            guards = guard.measure(retention=retention)
+            self.progress("Asking", 1, 1)
+            broken = guards.broken(self.config)
+            save_layers(adapted, part, base=self.model.name)
+        report = NightReport(
+            status="refused" if broken else "committed",
+            night=None,
+            refused_for=broken,
+            replayed=tuple(new),
+            rehearsed=tuple(earlier),
+            unasked=tuple(id for id in new if not checks[id]),
+            learnt=tuple(sorted(known)),
+            forgotten=tuple(sorted(set(earlier) - known)),
+            checked=checked,
+            guards=guards,
+            losses=tuple(losses),
+            seconds=self._seconds(),
+        )
+        return self._close(part, name, report)
+
+    def _close(self, part: Path, name: str, report: NightReport) -> NightReport:
+        from hippo_train.consolidation.report import write_report
+
+        finish = self.nights.refuse if report.refused_for else self.nights.commit
+        write_report(report, part / "report.html", name=name, model=self.model.name)
+        night = finish(part, _described(report, self.model, self.config))
+        if not report.refused_for:
+            self.store.ledger.mark_known(list(report.learnt), name)
+            self.store.ledger.mark_known(list(report.forgotten), name, known=False)
+        return replace(report, night=night)
+
+    def _new_traces(self, name: str) -> dict[int, str]:
+        found: dict[int, str] = {}
+        batches: Iterator[Any] = self.store.replay_batches(32, seed=self.config.seed, adapter=name)
+        for hit in (hit for batch in batches for hit in batch):
+            replay = hit.why.get("replay")
+            if replay is not None and replay.known:
+                break  # what is known comes last
+            found[hit.id] = hit.item.text
+            if len(found) == self.config.traces:
+                break
+        return found
+
+    def _earlier_traces(self, new: set[int]) -> dict[int, str]:
+        """Return what earlier nights knew and the store still holds, a sample of it at most."""
+        known: dict[int, None] = {}
+        for night in self.nights.lineage():
+            described = self.nights.describe(night)
+            known.update(dict.fromkeys(described["learnt"]))
+            for id in described["forgotten"]:
+                known.pop(id, None)
+        found: dict[int, str] = {}
+        for id in self.rng.sample(sorted(known), len(known)):
+            if len(found) == self.config.rehearsed:
+                break
+            try:
+                found[id] = self.store.get(id).text
+            except UnknownIdError:
+                continue  # deleted since
+        return {id: text for id, text in found.items() if id not in new}
+
+    def _guarded_rows(self) -> list[list[int]]:
+        if self.drift_text is None:
+            length = min(_SAMPLED_ROW, self.model.context_length, self.config.guarded_tokens)
+            seed = self.config.seed + 1  # other text than is practised
+            return sample_passages(self.model, max(1, self.config.guarded_tokens // length), tokens=length, seed=seed)
+        length = min(_GUARDED_ROW, self.model.context_length)
+        ids = self.model.encode(self.drift_text)[: self.config.guarded_tokens]
+        return [ids[start : start + length] for start in range(0, len(ids), length)]
+
+    def _curriculum(
+        self,
+        split: SplitModel,
+        questions: dict[int, list[ReplayQuestion]],
+        statements: dict[int, tuple[str, ...]],
+        near: list[str],
+    ) -> Curriculum:
+        model = self.model
+        asked = [[question_row(model, each.text, each.answer) for each in several] for several in questions.values()]
+        said = [[statement_row(model, text) for text in several] for several in statements.values()]
+        said = [[row for row in several if len(row.tokens) <= _MOST_TOKENS] for several in said]
+        asked, said = [rows for rows in asked if rows], [rows for rows in said if rows]
+        rows = [row for several in (*asked, *said) for row in several]
+        lessons = iter(as_lessons(split, rows, progress=lambda done, total: self.progress("Reading", done, total)))
+        passages = sample_passages(model, self.config.own_passages, tokens=_OWN_TOKENS, seed=self.config.seed)
+        answered = [
+            question_row(model, question, answer)
+            for question, answer in zip(near, answers_to(model, near), strict=True)
+        ]
+        return Curriculum(
+            questions=[list(islice(lessons, len(several))) for several in asked],
+            statements=[list(islice(lessons, len(several))) for several in said],
+            near=as_reminders(split, answered),
+            own=as_reminders(split, [Row(tokens=tuple(passage), start=1) for passage in passages]),
+        )
+
+    def _on_step(self, losses: StepLosses) -> None:
+        self.progress("Learning", losses.step, self.config.steps)
+
+    def _seconds(self) -> float:
+        return round(time.perf_counter() - self.start, 1)
+
+
+def _described(report: NightReport, model: LanguageModel, config: ConsolidationConfig) -> dict[str, Any]:
+    """Return what `night.json` says: no text of any trace."""
+    return {
+        "model": {"name": model.name, "digest": model.digest},
+        "config": asdict(config),
+        "status": report.status,
+        "refused_for": list(report.refused_for),
+        "replayed": list(report.replayed),
+        "rehearsed": list(report.rehearsed),
+        "unasked": list(report.unasked),
+        "learnt": list(report.learnt),
+        "forgotten": list(report.forgotten),
+        "em": report.em,
+        "guards": None if report.guards is None else asdict(report.guards),
+        "losses": [asdict(losses) for losses in report.losses],
+        "seconds": report.seconds,
+    }
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Say nothing."""

@@ -1,0 +1,104 @@
+"""LoRA that was trained here: on a model for a while, or merged into a model of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hippo_adapters import LanguageModel
+from hippo_core.errors import InvalidInputError
+
+_WEIGHTS, _CONFIG = "adapter_model.safetensors", "adapter_config.json"
+_NOTES = ("night.json", "run.json")  # of `consolidate` and of `train_lora`
+
+
+@contextmanager
+def adapted(model: LanguageModel, folder: str | Path) -> Generator[LanguageModel]:
+    """Put an adapter's LoRA layers into a model while the context lasts; afterwards it is the model it was.
+
+    Args:
+        model: the base that the adapter was trained on.
+        folder: a night of `Nights`, or the output of `train_lora`.
+
+    Yields:
+        The same network under a digest of its own, so that states that were kept for the base are not taken for its.
+
+    Raises:
+        InvalidInputError: no adapter there, or one of another base.
+    """
+    from peft import PeftModel
+
+    source = _checked(folder, model)
+    network: Any = model.model
+    # By its name PEFT would ask the Hugging Face hub about the model
+    named, network.name_or_path = network.name_or_path, None
+    worn: Any = PeftModel.from_pretrained(network, str(source)).eval()
+    weights = hashlib.sha256((source / _WEIGHTS).read_bytes()).hexdigest()
+    try:
+        yield replace(model, digest=hashlib.sha256(f"{model.digest}+{weights}".encode()).hexdigest())
+    finally:
+        worn.unload()
+        network.name_or_path = named
+        network.requires_grad_(False).eval()
+
+
+def export_adapter(model: LanguageModel, folder: str | Path, output: str | Path) -> None:
+    """Write the model with an adapter merged into its weights: a folder that needs neither PEFT nor Hippo.
+
+    The adapter's own folder is PEFT's format already; `model` is left as it was, to the last bit. In float32 the merged
+    logits equal those with the layers beside the weights within 1e-3.
+
+    Args:
+        model: the base that the adapter was trained on.
+        folder: a night of `Nights`, or the output of `train_lora`.
+        output: a folder that is empty or does not exist; `load_model` and transformers read it.
+
+    Raises:
+        InvalidInputError: no adapter there, one of another base, or an output folder with something in it.
+
+    Cost:
+        A copy of the weights it touches while it works, and the model's size on disk.
+    """
+    target = Path(output)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InvalidInputError(f"{target} is there already and not empty; choose another folder.")
+    with adapted(model, folder):
+        network: Any = model.model
+        layers = [layer for layer in network.modules() if hasattr(layer, "merge") and hasattr(layer, "lora_A")]
+        kept = [layer.base_layer.weight.data.clone() for layer in layers]
+        try:
+            for layer in layers:
+                layer.merge()
+            merged = {
+                name.replace(".base_layer", ""): tensor.contiguous()
+                for name, tensor in network.state_dict().items()
+                if ".lora_" not in name
+            }
+            network.save_pretrained(target, state_dict=merged)
+            model.tokenizer.save_pretrained(target)
+        finally:
+            for layer, weight in zip(layers, kept, strict=True):
+                layer.unmerge()
+                layer.base_layer.weight.data.copy_(weight)  # unmerging subtracts, and rounds
+
+
+def _checked(folder: str | Path, model: LanguageModel) -> Path:
+    source = Path(folder)
+    if missing := [name for name in (_CONFIG, _WEIGHTS) if not (source / name).is_file()]:
+        raise InvalidInputError(f"{source} holds no LoRA adapter: {missing[0]} is missing.")
+    for name in _NOTES:
+        if (source / name).is_file():
+            noted = json.loads((source / name).read_text(encoding="utf-8")).get("model")
+            digest = noted["digest"] if isinstance(noted, dict) else noted
+            if digest != model.digest:
+                base = json.loads((source / _CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"]
+                raise InvalidInputError(
+                    f"{source} was trained on {base} ({str(digest)[:12]}…), and {model.name} ({model.digest[:12]}…) "
+                    "has other weights; load that model."
+                )
+    return source

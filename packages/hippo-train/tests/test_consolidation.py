@@ -1,0 +1,337 @@
+"""A night: it teaches, it costs nothing else or is refused, and it can be taken back to the last bit."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hippo_adapters import LanguageModel, generate, load_model
+from hippo_adapters.errors import UnsupportedModelError
+from hippo_core.errors import HippoError, InvalidInputError
+from hippo_episodic import EpisodicStore
+from hippo_train import ConsolidationConfig, Nights, consolidate
+from hippo_train.consolidation.guards import Guard, GuardReport
+from hippo_train.consolidation.learning import lora_layers
+from hippo_train.consolidation.lessons import SoftTarget
+from hippo_train.consolidation.split import SplitModel
+from peft import PeftModel
+
+pytestmark = pytest.mark.model
+FACTS = (
+    "The keeper of the old mill is Ada.",
+    "The colour of the boat's sail is purple.",
+    "Corwin repaired the denim bracelet at the pier on 4 May.",
+    "Flora Quigley sold the emerald jug at the shipyard.",
+)
+SHORT = ConsolidationConfig(
+    steps=2,
+    questions=2,
+    statements=1,
+    near=1,
+    own=1,
+    own_passages=4,
+    guarded_tokens=64,
+    everyday_questions=2,
+    perplexity_limit=9.0,
+    divergence_limit=9.0,
+    locality_limit=0.0,
+    retention_limit=0.0,
+)
+
+
+@pytest.fixture
+def shallow() -> LanguageModel:
+    """The real weights, but four blocks of the thirty: what is tested with it does not depend on how well it reads."""
+    model = load_model("smollm2-135m", dtype="float32")
+    decoder = model.model.get_decoder()
+    decoder.layers = decoder.layers[:4]
+    model.model.config.num_hidden_layers = 4
+    return model
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with EpisodicStore(tmp_path / "memory.db") as opened:
+        for text in FACTS:
+            opened.write(text, provenance="chat")
+        yield opened
+
+
+def bits(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def weights(model: LanguageModel) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in model.model.state_dict().items()}
+
+
+def test_a_night_teaches_the_real_model_what_it_is_asked_in_other_words(tmp_path: Path):
+    model = load_model("smollm2-135m", dtype="float32")
+    before = weights(model)
+    config = replace(SHORT, steps=60, questions=6, learning_rate=5e-3, checks_per_trace=1)
+    with EpisodicStore(tmp_path / "memory.db") as store:
+        for text in FACTS:
+            store.write(text, provenance="chat")
+        report = consolidate(store, model, tmp_path / "nights", config)
+        assert report.status == "committed"
+        assert report.em is not None
+        assert report.em >= 0.5
+        assert not any(each.before.strip().lower() == each.answer.lower() for each in report.checked)
+        assert store.ledger.tally(report.night.name).known == set(report.learnt)  # pyright: ignore[reportOptionalMemberAccess]
+    after = weights(model)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before), "the base is left as it was found"
+    asked = next(each for each in report.checked if each.right)
+    prompt = [f"Question: {asked.question}\nAnswer:"]
+    assert generate(model, prompt)[0].text == asked.before
+    adapted = PeftModel.from_pretrained(model.model, report.night)  # pyright: ignore[reportArgumentType]
+    assert generate(model, prompt)[0].text == asked.after, "what was saved is what was judged"
+    adapted.unload()
+
+
+def test_a_night_is_recorded_and_leaves_files_to_read(shallow: LanguageModel, store: EpisodicStore, tmp_path: Path):
+    said: list[str] = []
+    report = consolidate(
+        store, shallow, tmp_path / "nights", SHORT, progress=lambda what, done, total: said.append(what)
+    )
+    night = report.night
+    assert night == Nights(tmp_path / "nights").current
+    assert night is not None
+    assert set(report.replayed) == {1, 2, 3, 4}
+    assert [replay.adapter for replay in store.ledger.replays(1)] == [night.name]
+    described = json.loads((night / "night.json").read_text())
+    assert described["model"]["digest"] == shallow.digest
+    assert "Ada" not in (night / "night.json").read_text(), "the text of traces is in the report alone"
+    page = (night / "report.html").read_text()
+    assert "<svg" in page
+    assert "committed" in page
+    assert {"Reading", "Learning", "Asking"} <= set(said)
+    assert len(store) == 4
+
+
+def test_the_same_seed_gives_the_same_bits(shallow: LanguageModel, store: EpisodicStore, tmp_path: Path):
+    nights = [consolidate(store, shallow, tmp_path / name, SHORT).night for name in "ab"]
+    first, second = ((night / "adapter_model.safetensors").read_bytes() for night in nights if night is not None)
+    assert first == second
+
+
+def test_a_bad_night_is_refused_and_changes_nothing(shallow: LanguageModel, store: EpisodicStore, tmp_path: Path):
+    nights = Nights(tmp_path / "nights")
+    consolidate(store, shallow, nights, SHORT)
+    current = nights.current
+    assert current is not None
+    before = bits(current)
+    store.write("The price of the barn is nine.", provenance="chat")
+    bad = replace(SHORT, steps=8, near=0, own=0, learning_rate=0.5, perplexity_limit=1.02)
+    report = consolidate(store, shallow, nights, bad)
+    assert report.status == "refused"
+    assert any("perplexity" in reason for reason in report.refused_for)
+    assert nights.current == current
+    assert bits(current) == before
+    assert report.night is not None
+    assert not list(report.night.glob("*.safetensors"))
+    assert "refused" in (report.night / "report.html").read_text()
+    assert 5 not in store.ledger.tally(report.night.name).known
+
+
+def test_a_night_is_taken_back_to_the_last_bit(shallow: LanguageModel, store: EpisodicStore, tmp_path: Path):
+    nights = Nights(tmp_path / "nights")
+    first = consolidate(store, shallow, nights, SHORT).night
+    assert first is not None
+    before = bits(first)
+    store.write("The price of the barn is nine.", provenance="chat")
+    second = consolidate(store, shallow, nights, SHORT)
+    assert second.night == nights.current
+    assert nights.lineage() == [first, second.night]
+    assert nights.roll_back() == first
+    assert bits(first) == before
+    assert nights.roll_back() is None
+    with pytest.raises(InvalidInputError, match="nothing to take back"):
+        nights.roll_back()
+
+
+def test_a_night_that_was_killed_leaves_no_trace_and_the_next_one_works(store: EpisodicStore, tmp_path: Path):
+    nights = Nights(tmp_path / "nights")
+    program = f"""
+import os, signal
+from hippo_adapters import load_model
+from hippo_episodic import EpisodicStore
+from hippo_train import consolidate
+from test_consolidation import SHORT
+model = load_model("smollm2-135m", dtype="float32")
+decoder = model.model.get_decoder(); decoder.layers = decoder.layers[:4]; model.model.config.num_hidden_layers = 4
+def die(what, done, total):
+    if what == "Learning": os.kill(os.getpid(), signal.SIGKILL)
+with EpisodicStore({str(tmp_path / "memory.db")!r}) as store:
+    consolidate(store, model, {str(nights.folder)!r}, SHORT, progress=die)
+"""
+    here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    run = subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": here}, check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert nights.current is None
+    left = list(nights.folder.glob("night-*"))
+    assert [path.suffix for path in left] == [".part"]
+    assert store.ledger.replays(1), "what was about to be learnt was noted before"
+    with nights.lock():
+        fresh = nights.begin()
+    assert not left[0].exists()
+    assert fresh.name.startswith("night-0001")
+
+
+def test_an_interrupted_night_leaves_the_model_as_it_was(shallow: LanguageModel, store: EpisodicStore, tmp_path: Path):
+    before = weights(shallow)
+
+    def interrupt(what: str, done: int, total: int) -> None:
+        if what == "Learning":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        consolidate(store, shallow, tmp_path / "nights", SHORT, progress=interrupt)
+    after = weights(shallow)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert not any(parameter.requires_grad for parameter in shallow.model.parameters())
+    assert consolidate(store, shallow, tmp_path / "nights", SHORT).status == "committed"
+
+
+def test_one_night_at_a_time(shallow: LanguageModel, store: EpisodicStore, tmp_path: Path):
+    nights = Nights(tmp_path / "nights")
+    with nights.lock(), pytest.raises(InvalidInputError, match="A night is under way"):
+        consolidate(store, shallow, tmp_path / "nights", SHORT)
+
+
+def test_what_the_weights_know_is_rehearsed_and_not_learnt_anew(
+    shallow: LanguageModel, store: EpisodicStore, tmp_path: Path
+):
+    nights = Nights(tmp_path / "nights")
+    with nights.lock():
+        first = nights.commit(
+            nights.begin(), {"model": {"name": "", "digest": shallow.digest}, "learnt": [1, 2], "forgotten": []}
+        )
+    store.ledger.mark_known([1, 2], first.name)
+    with lora_layers(shallow, SHORT, None) as adapted:
+        adapted.save_pretrained(first)
+    report = consolidate(store, shallow, nights, SHORT)
+    assert set(report.replayed) == {3, 4}
+    assert set(report.rehearsed) == {1, 2}
+    assert set(report.forgotten) | (set(report.learnt) & {1, 2}) == {1, 2}
+    assert report.guards is not None
+    assert report.guards.retention is not None
+
+
+def test_nothing_to_learn_makes_no_night(shallow: LanguageModel, tmp_path: Path):
+    with EpisodicStore(":memory:") as empty:
+        report = consolidate(empty, shallow, tmp_path / "nights", SHORT)
+    assert report.status == "nothing to learn"
+    assert report.night is None
+    assert not list((tmp_path / "nights").glob("night-*"))
+
+
+def test_what_cannot_be_asked_about_is_read_and_never_counted_as_known(shallow: LanguageModel, tmp_path: Path):
+    with EpisodicStore(":memory:") as store:
+        store.write("Well, hm!", provenance="chat")
+        report = consolidate(store, shallow, tmp_path / "nights", SHORT)
+    assert report.status == "committed"
+    assert report.unasked == report.replayed == (1,)
+    assert report.learnt == ()
+    assert report.em is None
+
+
+def test_nights_of_another_model_are_refused(shallow: LanguageModel, store: EpisodicStore, tmp_path: Path):
+    consolidate(store, shallow, tmp_path / "nights", SHORT)
+    with pytest.raises(InvalidInputError, match="started from smollm2-135m, not from other"):
+        consolidate(store, replace(shallow, name="other", digest="0" * 64), tmp_path / "nights", SHORT)
+
+
+def test_no_night_follows_one_that_learnt_what_was_redacted(
+    shallow: LanguageModel, store: EpisodicStore, tmp_path: Path
+):
+    consolidate(store, shallow, tmp_path / "nights", SHORT)
+    store.redact([1])
+    with pytest.raises(HippoError, match="Retrain from the base model"):
+        consolidate(store, shallow, tmp_path / "nights", SHORT)
+
+
+def test_a_store_without_a_ledger_is_refused(shallow: LanguageModel, tmp_path: Path):
+    with pytest.raises(InvalidInputError, match="store"):
+        consolidate(object(), shallow, tmp_path / "nights", SHORT)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_pointer_to_a_lost_night_says_what_to_do(tmp_path: Path):
+    nights = Nights(tmp_path)
+    (tmp_path / "current").write_text("night-0007-abcdef")
+    with pytest.raises(InvalidInputError, match="which is gone"):
+        _ = nights.current
+
+
+def test_a_model_in_two_parts_says_the_same(shallow: LanguageModel):
+    rows = [shallow.model.config.vocab_size - 1, 5, 6, 7], [9, 8, 7]
+    split = SplitModel(shallow, 2)
+    with torch.no_grad():
+        parts = split.logits(split.states(rows), [1, 2])
+        whole = [shallow.model(input_ids=torch.tensor([row])).logits[0] for row in rows]
+    torch.testing.assert_close(parts, torch.cat([whole[0][:3], whole[1][1:2]]), atol=1e-3, rtol=1e-4)
+    with pytest.raises(InvalidInputError, match="must leave a block above it"):
+        SplitModel(shallow, 4)
+
+
+def test_a_decoder_of_another_build_is_refused(shallow: LanguageModel):
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    other = GPT2LMHeadModel(GPT2Config(n_layer=2, n_embd=16, n_head=2, vocab_size=64))
+    with pytest.raises(UnsupportedModelError, match="no `layers`"):
+        SplitModel(replace(shallow, model=other), 1)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_soft_target_is_a_divergence():
+    logits = torch.randn(5, 40, generator=torch.Generator().manual_seed(0))
+    other = torch.randn(5, 40, generator=torch.Generator().manual_seed(1))
+    target = SoftTarget.of(logits)
+    assert target.divergence(logits).abs().max() < 1e-4
+    full = torch.nn.functional.kl_div(other.log_softmax(-1), logits.log_softmax(-1), log_target=True, reduction="none")
+    torch.testing.assert_close(target.divergence(other), full.sum(-1), atol=1e-3, rtol=1e-3)
+
+
+def test_the_guard_sees_what_changed(shallow: LanguageModel):
+    guard = Guard(shallow, [list(range(100, 140))], ["What do bees make?"])
+    same = guard.measure(retention=None)
+    assert same == GuardReport(perplexity_ratio=1.0, divergence=same.divergence, locality=1.0, retention=None)
+    assert same.divergence < 1e-4
+    shallow.model.get_input_embeddings().weight.data.mul_(-1.0)
+    worse = guard.measure(retention=0.5)
+    assert worse.divergence > 0.1
+    broken = worse.broken(ConsolidationConfig())
+    assert any("KL from the base" in reason for reason in broken)
+    assert any("earlier nights" in reason for reason in broken)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"traces": 0}, "`traces`"),
+        ({"steps": 1.5}, "`steps`"),
+        ({"near": -1}, "`near`"),
+        ({"perplexity_limit": 0.9}, "`perplexity_limit`"),
+        ({"locality_limit": 98}, "`locality_limit`"),
+        ({"learning_rate": 0}, "`learning_rate`"),
+    ],
+)
+def test_settings_out_of_range_are_named(changed: dict[str, object], said: str):
+    with pytest.raises(InvalidInputError, match=said):
+        ConsolidationConfig(**changed)  # pyright: ignore[reportArgumentType]
+
+
+def test_blocks_that_the_model_lacks_are_named():
+    assert list(ConsolidationConfig().blocks(30)) == list(range(14, 26))
+    with pytest.raises(InvalidInputError, match="1 to 4"):
+        ConsolidationConfig(first_block=5).blocks(4)
