@@ -1,5 +1,6 @@
 """A night: it teaches, it costs nothing else or is refused, and it can be taken back to the last bit."""
 
+import copy
 import hashlib
 import json
 import os
@@ -35,9 +36,9 @@ SHORT = ConsolidationConfig(
     statements=1,
     near=1,
     own=1,
-    own_passages=4,
-    guarded_tokens=64,
-    everyday_questions=2,
+    own_passages=2,
+    guarded_tokens=16,
+    everyday_questions=0,
     perplexity_limit=9.0,
     divergence_limit=9.0,
     locality_limit=0.0,
@@ -45,7 +46,7 @@ SHORT = ConsolidationConfig(
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def shallow() -> LanguageModel:
     """The real weights, but four blocks of the thirty: what is tested with it does not depend on how well it reads."""
     model = load_model("smollm2-135m", dtype="float32")
@@ -303,6 +304,7 @@ def test_a_soft_target_is_a_divergence():
 
 
 def test_the_guard_sees_what_changed(shallow: LanguageModel):
+    shallow = replace(shallow, model=copy.deepcopy(shallow.model))
     guard = Guard(shallow, [list(range(100, 140))], ["What do bees make?"])
     same = guard.measure(retention=None)
     assert same == GuardReport(perplexity_ratio=1.0, divergence=same.divergence, locality=1.0, retention=None)

@@ -78,6 +78,7 @@ def lora_layers(model: LanguageModel, config: ConsolidationConfig, parent: Path 
         )
     else:
         adapted = PeftModel.from_pretrained(network, str(parent), is_trainable=True)
+        adapted.peft_config["default"].base_model_name_or_path = None
     try:
         yield adapted
     finally:

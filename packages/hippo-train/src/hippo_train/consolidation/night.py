@@ -186,7 +186,8 @@ class _Night:
         self.progress("Listening to the model", 0, 1)
         everyday = sample_questions(self.model, 2 * self.config.everyday_questions, seed=self.config.seed)
         guard = Guard(self.model, self._guarded_rows(), everyday[::2])
-        near = [*everyday[1::2], *unanswered_questions(list(texts.values()), _NEAR, rng=self.rng)]
+        most = min(_NEAR, self.config.near * self.config.steps)
+        near = [*everyday[1::2], *unanswered_questions(list(texts.values()), most, rng=self.rng)]
         self.progress("Listening to the model", 1, 1)
         curriculum = self._curriculum(split, learnt, {id: rewrites[id].statements for id in ids}, near)
         self.store.ledger.record(list(new), adapter=name)

@@ -17,6 +17,7 @@ from hippo_train.consolidation.clauses import Clause, is_name, read_clause, spli
 
 _OF = re.compile(r"the ([\w -]+?) of (the [\w -]+|[A-Z][\w -]*)")
 _SOMETHING = "something"
+_CARRIERS = ("do you know {}?", "please say {}.", "I forgot {}.", "remind me {}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,7 @@ def unanswered_questions(texts: Sequence[str], count: int, *, rng: random.Random
     Example:
         >>> told = ["The keeper of the mill is Ada.", "The price of the barn is nine."]
         >>> sorted(unanswered_questions(told, 2, rng=random.Random(3)))
-        ["What is the mill's price?", "What price does the mill have?"]
+        ['The keeper of the barn is who?', 'What keeper does the barn have?']
     """
     read = [[clause for each in split_sentences(text) if (clause := read_clause(each))] for text in texts]
     answers = _answers(read)
@@ -212,7 +213,26 @@ def _event_statements(clause: Clause) -> Iterator[str]:
 def _wordings(clause: Clause, role: str, cue: Sequence[str]) -> list[str]:
     """Return wordings of the question about `role` that mention exactly the roles of `cue`."""
     asked = _copular_questions if clause.copular else _event_questions
-    return [_sentence(text, "?") for text in dict.fromkeys(asked(clause, role, cue))]
+    direct = [_sentence(text, "?") for text in asked(clause, role, cue)]
+    indirect = [_sentence(carrier.format(said), "") for said in _embedded(clause, role, cue) for carrier in _CARRIERS]
+    return list(dict.fromkeys([*direct, *indirect]))
+
+
+def _embedded(clause: Clause, role: str, cue: Sequence[str]) -> Iterator[str]:
+    """Return what is asked as part of a sentence: "who repaired the pump"."""
+    tail, adverbial = _tail(clause, cue), clause.adverbial(role)
+    if clause.copular:
+        if role == "object" and "subject" in cue:
+            yield f"{'who' if is_name(clause.object) else 'what'} {clause.subject} {clause.finite}{tail}"
+        return
+    subject = clause.subject if "subject" in cue else ""
+    acted_upon = clause.object if "object" in cue else _SOMETHING if clause.object else ""
+    if role == "subject":
+        yield f"{'who' if is_name(clause.subject) else 'what'} {clause.finite} {acted_upon}{tail}"
+    elif role == "object" and subject:
+        yield f"what {subject} {clause.finite}{tail}"
+    elif adverbial is not None and subject and adverbial.kind in ("where", "when"):
+        yield f"{adverbial.kind} {subject} {clause.finite} {acted_upon}{tail}"
 
 
 def _copular_questions(clause: Clause, role: str, cue: Sequence[str]) -> Iterator[str]:
@@ -223,7 +243,6 @@ def _copular_questions(clause: Clause, role: str, cue: Sequence[str]) -> Iterato
         what = "who" if is_name(clause.object) else "what"
         yield f"{what} {be} {subject}{tail}"
         yield f"{subject} {be} {what}{tail}"
-        yield f"do you know {what} {subject} {be}{tail}"
         if of := _OF.fullmatch(subject):
             yield f"{what} {be} {of[2]}'s {of[1]}{tail}"
             yield f"what {of[1]} {'did' if clause.tense == 'past' else 'does'} {of[2]} have{tail}"
@@ -250,9 +269,11 @@ def _event_questions(clause: Clause, role: str, cue: Sequence[str]) -> Iterator[
     elif role == "object":
         if subject:
             yield f"what {did} {subject} {clause.verb}{tail}"
+            yield f"which thing {did} {subject} {clause.verb}{tail}"
             yield f"what {'was' if past else 'is'} it that {subject} {clause.finite}{tail}"
         if past:
             yield f"what was {clause.participle}{by}{tail}"
+            yield f"which thing was {clause.participle}{by}{tail}"
             yield f"what was {clause.participle}{tail}{by}"
     else:
         for head in _heads(clause, role):
@@ -265,10 +286,10 @@ def _event_questions(clause: Clause, role: str, cue: Sequence[str]) -> Iterator[
 def _heads(clause: Clause, role: str) -> Iterator[str]:
     adverbial = clause.adverbials[int(role)]
     if adverbial.kind == "where":
-        yield from ("where", "in what place")
+        yield from ("where", "in what place", "where exactly")
     elif adverbial.kind == "when":
         yield "when"
-        yield "on what date" if re.match(r"\d", adverbial.phrase) else "when exactly"
+        yield from ("when exactly", "on what date") if re.match(r"\d", adverbial.phrase) else ("when exactly",)
     elif adverbial.kind == "which":
         noun = without_article(adverbial.phrase).split()[0]
         yield from (f"{adverbial.preposition} which {noun}", f"which {noun}")
