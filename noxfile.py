@@ -59,8 +59,8 @@ if sum(BUDGETS.values()) > TEST_COMMAND_MINUTES:
 NO_WATCHDOG = ("-o", "faulthandler_timeout=0")  # 500 rounds in one test are meant to take minutes
 FEW_CRASHES = ("--crash-rounds", "3")  # where the versions or the wheel are tested; `tests` does 25
 
-# torch and transformers take ten seconds longer to import where Python may not keep their bytecode, in every process that
-# a test starts. Kept here, so that nothing is written beside the sources.
+# torch and transformers take ten seconds longer to import where Python may not keep their bytecode, in every process
+# that a test starts. Kept here, so that nothing is written beside the sources.
 os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".nox" / "bytecode")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

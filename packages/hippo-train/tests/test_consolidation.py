@@ -79,7 +79,7 @@ def weights(model: LanguageModel) -> dict[str, torch.Tensor]:
 def test_a_night_teaches_the_real_model_what_it_is_asked_in_other_words(tmp_path: Path):
     model = load_model("smollm2-135m", dtype="float32")
     before = weights(model)
-    config = replace(SHORT, steps=60, questions=6, learning_rate=5e-3, checks_per_trace=1)
+    config = replace(SHORT, steps=50, questions=5, learning_rate=5e-3, checks_per_trace=1)
     with EpisodicStore(tmp_path / "memory.db") as store:
         for text in FACTS:
             store.write(text, provenance="chat")
@@ -258,7 +258,7 @@ def test_no_night_follows_one_that_learnt_what_was_redacted(
     shallow: LanguageModel, store: EpisodicStore, tmp_path: Path
 ):
     consolidate(store, shallow, tmp_path / "nights", SHORT)
-    store.redact([1])
+    store.redact(source="chat")
     with pytest.raises(HippoError, match="Retrain from the base model"):
         consolidate(store, shallow, tmp_path / "nights", SHORT)
 
