@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -216,9 +216,8 @@ def test_what_the_weights_know_is_rehearsed_and_not_learnt_anew(
 ):
     nights = Nights(tmp_path / "nights")
     with nights.lock():
-        first = nights.commit(
-            nights.begin(), {"model": {"name": "", "digest": shallow.digest}, "learnt": [1, 2], "forgotten": []}
-        )
+        described = {"model": {"name": "", "digest": shallow.digest}, "config": asdict(SHORT)}
+        first = nights.commit(nights.begin(), {**described, "learnt": [1, 2], "forgotten": []})
     store.ledger.mark_known([1, 2], first.name)
     with lora_layers(shallow, SHORT, None) as adapted:
         adapted.save_pretrained(first)
@@ -248,8 +247,10 @@ def test_what_cannot_be_asked_about_is_read_and_never_counted_as_known(shallow: 
     assert report.em is None
 
 
-def test_nights_of_another_model_are_refused(shallow: LanguageModel, store: EpisodicStore, tmp_path: Path):
+def test_nights_of_another_model_or_shape_are_refused(shallow: LanguageModel, store: EpisodicStore, tmp_path: Path):
     consolidate(store, shallow, tmp_path / "nights", SHORT)
+    with pytest.raises(InvalidInputError, match="`r` was 8"):
+        consolidate(store, shallow, tmp_path / "nights", replace(SHORT, r=4))
     with pytest.raises(InvalidInputError, match="started from smollm2-135m, not from other"):
         consolidate(store, replace(shallow, name="other", digest="0" * 64), tmp_path / "nights", SHORT)
 

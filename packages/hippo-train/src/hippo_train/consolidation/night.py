@@ -49,9 +49,9 @@ class CheckedQuestion:
     question: str
     answer: str
     before: str
-    """What the model said before the night."""
+    """What the base model says."""
     after: str
-    """What it said after it."""
+    """What the model says after the night."""
     earlier: bool
     """Whether an earlier night learnt the trace."""
 
@@ -151,10 +151,22 @@ class _Night:
         self.start = time.perf_counter()
         self.rng = random.Random(config.seed)
         self.parent = nights.current
-        if self.parent is not None and (of := nights.describe(self.parent)["model"])["digest"] != model.digest:
+        if self.parent is not None:
+            self._check_parent(self.parent)
+
+    def _check_parent(self, parent: Path) -> None:
+        described = self.nights.describe(parent)
+        if (of := described["model"])["digest"] != self.model.digest:
             raise InvalidInputError(
-                f"{self.parent} started from {of['name']}, not from {model.name}; choose another folder of nights."
+                f"{parent} started from {of['name']}, not from {self.model.name}; choose another folder of nights."
             )
+        # A night goes on with the layers that it finds; others would not be read from its file
+        for name in ("r", "alpha", "first_block", "last_block"):
+            if (was := described["config"][name]) != (given := getattr(self.config, name)):
+                raise InvalidInputError(
+                    f"`{name}` was {was} in {parent}, on which this night is to build, not {given}; keep it, or choose "
+                    "another folder of nights."
+                )
 
     def run(self) -> NightReport:
         part = self.nights.begin()
