@@ -4,8 +4,9 @@
     python benchmarks/nights.py --facts 16 --set steps=100 learning_rate=0.004
     python benchmarks/nights.py --drift-text wiki.valid.tokens              # perplexity on a text, by path
 
-The facts are events of scenario A ("Corwin repaired the denim bracelet at the pier on 4 May."). Printed and, with
---keep, written to benchmarks/results. The guards only measure here: a night that costs too much is not refused.
+The facts are events of scenario A ("Corwin repaired the denim bracelet at the pier on 4 May."), in which most words
+recur, or with --world relations those of scenario B ("The passcode of the barn is 4821."). Printed and, with --keep,
+written to benchmarks/results. The guards only measure here: a night that costs too much is not refused.
 """
 
 from __future__ import annotations
@@ -30,24 +31,32 @@ from hippo_lab.scoring import exact_match
 from hippo_train import ConsolidationConfig, Nights, adapted, consolidate, rewrite_traces
 from hippo_train.consolidation import Clause, read_clause
 
+WORLDS = {"events": "scenario_a", "relations": "scenario_b"}
 RESULTS = Path(__file__).parent / "results"
+_SHOWN = 12
+_COPULAR = ("Tell me {}.", "Can you give {}?", "What is listed as {}?")
 Question = tuple[str, str]  # and its answer
 
 
-def facts_of(seed: int, count: int, split: Literal["dev", "test"]) -> list[str]:
-    """Return `count` sentences of a scenario A world."""
-    world = make_world("scenario_a", seed=seed, episodes=max(400, 4 * count), questions=60, split=split)
-    return [item.episode.text for item in world.items if item.event != "filler"][:count]
+def facts_of(world: str, seed: int, count: int, split: Literal["dev", "test"]) -> list[str]:
+    """Return `count` sentences, none of which corrects another."""
+    drawn = make_world(WORLDS[world], seed=seed, episodes=max(400, 8 * count), questions=60, split=split)
+    texts = [item.episode.text for item in drawn.items if item.event != "filler"]
+    if world == "relations":
+        by_subject = {clause.subject: text for text in reversed(texts) if (clause := read_clause(text))}
+        first = set(by_subject.values())
+        texts = [text for text in dict.fromkeys(texts) if text in first]
+    return texts[:count]
 
 
 def paraphrases(texts: Sequence[str], seed: int) -> list[Question]:
     """Return a question about each part of each fact that exactly one fact answers, in no wording of the rewriter."""
     rng = random.Random(seed)
-    clauses = [clause for text in texts if (clause := read_clause(text)) and clause.object and clause.tense == "past"]
+    clauses = [clause for text in texts if (clause := read_clause(text)) and clause.object]
     taught = {question.text for rewrite in rewrite_traces(texts) for question in rewrite.questions}
     found: list[Question] = []
     for clause in clauses:
-        for role in clause.parts:
+        for role in ("object",) if clause.copular else clause.parts:
             others = [other for other in clause.parts if other != role]
             cues = [cue for size in range(1, len(others) + 1) for cue in combinations(others, size)]
             single = [
@@ -66,6 +75,8 @@ def _fits(other: Clause, clause: Clause, role: str, cue: Sequence[str]) -> bool:
 
 
 def _asked(clause: Clause, role: str, cue: Sequence[str], rng: random.Random) -> str | None:
+    if clause.copular:
+        return rng.choice([form.format(clause.subject) for form in _COPULAR])
     subject = clause.subject if "subject" in cue else ""
     thing = clause.object if "object" in cue else "something"
     tail = "".join(f" {clause.parts[each]}" for each in cue if each.isdigit())
@@ -95,7 +106,7 @@ def em(model: LanguageModel, questions: Sequence[Question], *, examples: bool) -
 def measure(arguments: argparse.Namespace, config: ConsolidationConfig) -> dict[str, Any]:
     """Return the figures of one night."""
     model = load_model("smollm2-135m", dtype="float32")
-    texts = facts_of(arguments.seed, arguments.facts, arguments.split)
+    texts = facts_of(arguments.world, arguments.seed, arguments.facts, arguments.split)
     questions = paraphrases(texts, arguments.seed)
     text = Path(arguments.drift_text).read_text("utf-8") if arguments.drift_text else None
     unlimited = replace(config, perplexity_limit=1e9, divergence_limit=1e9, locality_limit=0.0, retention_limit=0.0)
@@ -109,6 +120,10 @@ def measure(arguments: argparse.Namespace, config: ConsolidationConfig) -> dict[
         if report.night is None or report.guards is None:
             raise ValueError("There was nothing to learn.")
         with adapted(model, report.night) as taught:
+            asked = questions[:_SHOWN]
+            said = generate(taught, [DEFAULT_TEMPLATE.prompt(text, []) for text, _ in asked])
+            for one, (text, answer) in zip(said, asked, strict=True):
+                print(f"  {text} {one.text} ({answer})", flush=True)
             found["em"] = em(taught, questions, examples=False)
             found["em after worked examples"] = em(taught, questions, examples=True)
     held = [each.right for each in report.checked]
@@ -136,7 +151,8 @@ def main(arguments: argparse.Namespace) -> None:
     print(json.dumps(figures, indent=2))
     if arguments.keep:
         cause = {
-            "command": f"python benchmarks/nights.py --facts {arguments.facts} --seed {arguments.seed}",
+            "command": f"python benchmarks/nights.py --world {arguments.world} --facts {arguments.facts} "
+            f"--seed {arguments.seed}",
             "config": asdict(config),
             "commit": state.commit,
             "dirty": state.dirty,
@@ -146,12 +162,16 @@ def main(arguments: argparse.Namespace) -> None:
             "split": arguments.split,
             "seed": arguments.seed,
         }
-        target = RESULTS / f"nights--smollm2-135m--{arguments.split}--{arguments.facts}--seed{arguments.seed}.json"
+        target = (
+            RESULTS
+            / f"nights--smollm2-135m--{arguments.world}-{arguments.facts}--{arguments.split}{arguments.seed}.json"
+        )
         target.write_text(json.dumps({"cause": cause, "night": figures}, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--world", choices=tuple(WORLDS), default="events")
     parser.add_argument("--facts", type=int, default=64)
     parser.add_argument("--seed", type=int, default=101)
     parser.add_argument("--split", choices=("dev", "test"), default="dev")
