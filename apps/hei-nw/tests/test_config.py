@@ -12,6 +12,8 @@ PRESET = {
     "questions": {"scenario_a": 200},
     "arms": ["none", "text@2"],
     "extra_arms": {"scenario_b": ["oracle"]},
+    "own_arms": {"scenario_b_night": ["none", "consolidated"]},
+    "seeds": {"scenario_b_night": [0]},
 }
 RESOLVED = {
     "preset": PRESET,
@@ -25,6 +27,9 @@ RESOLVED = {
     "batch_size": 32,
     "workers": None,
     "output": "runs",
+    "days": 1,
+    "night": {},
+    "drift_text": None,
     "locomo": None,
 }
 
@@ -63,6 +68,10 @@ def test_a_run_folder_can_be_read_back():
         ("seed", [], "`seed`"),
         ("seed", "one", "`seed`"),
         ("suite", "locomo", "locomo10.json"),
+        ("days", 0, "`days`"),
+        ("night", {"step": 3}, "`night` has no 'step'; there are: .*steps"),
+        ("night", {"steps": 0}, "`steps`"),
+        ("drift_text", "nowhere.txt", "nowhere.txt"),
     ],
 )
 def test_what_cannot_be_run_is_refused_by_key(key, value, reason):
@@ -73,6 +82,20 @@ def test_what_cannot_be_run_is_refused_by_key(key, value, reason):
 def test_an_unknown_arm_is_refused_by_name():
     with pytest.raises(HippoError, match="telepathy"):
         RunConfig.of({**RESOLVED, "preset": {**PRESET, "arms": ["telepathy"]}})
+
+
+def test_an_arm_after_the_night_needs_a_night():
+    with pytest.raises(InvalidInputError, match="choose 'scenario_a_night'"):
+        RunConfig.of({**RESOLVED, "preset": {**PRESET, "arms": ["consolidated"]}})
+
+
+def test_a_suite_may_have_arms_and_seeds_of_its_own():
+    config = RunConfig.of({**RESOLVED, "preset": {**PRESET, "suite": ["scenario_a", "scenario_b_night"]}})
+    assert config.arms_of("scenario_b_night") == ("none", "consolidated")
+    assert (config.seeds_of("scenario_a"), config.seeds_of("scenario_b_night")) == ((0, 1), (0,))
+    assert RunConfig.from_document(config.document()) == config
+    chosen = RunConfig.of({**RESOLVED, "suite": "scenario_b_night"})
+    assert chosen.seeds_of("scenario_b_night") == (0, 1), "whoever names a suite means all seeds"
 
 
 def run(*arguments, cwd=None):

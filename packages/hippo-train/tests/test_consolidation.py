@@ -4,9 +4,12 @@ import copy
 import hashlib
 import json
 import os
+import random
+import re
 import signal
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,11 +19,13 @@ from hippo_adapters import LanguageModel, generate, load_model
 from hippo_adapters.errors import UnsupportedModelError
 from hippo_core.errors import HippoError, InvalidInputError
 from hippo_episodic import EpisodicStore
-from hippo_train import ConsolidationConfig, Nights, consolidate
+from hippo_train import ConsolidationConfig, Nights, ReplayQuestion, consolidate
 from hippo_train.consolidation.guards import Guard, GuardReport
 from hippo_train.consolidation.learning import lora_layers
-from hippo_train.consolidation.lessons import SoftTarget
+from hippo_train.consolidation.lessons import SoftTarget, as_lessons, packed_rows, text_row
+from hippo_train.consolidation.own_text import sample_anywhere
 from hippo_train.consolidation.split import SplitModel
+from hippo_train.consolidation.stillness import Stillness
 from peft import PeftModel
 
 pytestmark = pytest.mark.model
@@ -36,7 +41,7 @@ SHORT = ConsolidationConfig(
     statements=1,
     near=1,
     own=1,
-    own_passages=2,
+    own_passages=3,
     guarded_tokens=16,
     everyday_questions=0,
     perplexity_limit=9.0,
@@ -79,7 +84,9 @@ def weights(model: LanguageModel) -> dict[str, torch.Tensor]:
 def test_a_night_teaches_the_real_model_what_it_is_asked_in_other_words(tmp_path: Path):
     model = load_model("smollm2-135m", dtype="float32")
     before = weights(model)
-    config = replace(SHORT, steps=50, questions=5, learning_rate=5e-3, checks_per_trace=1)
+    config = replace(
+        SHORT, steps=50, questions=5, learning_rate=5e-3, checks_per_trace=1, reminder_weight=1, stillness_weight=0
+    )
     with EpisodicStore(tmp_path / "memory.db") as store:
         for text in FACTS:
             store.write(text, provenance="chat")
@@ -280,7 +287,9 @@ def test_a_model_in_two_parts_says_the_same(shallow: LanguageModel):
     rows = [shallow.model.config.vocab_size - 1, 5, 6, 7], [9, 8, 7]
     split = SplitModel(shallow, 2)
     with torch.no_grad():
-        parts = split.logits(split.states(rows), [1, 2])
+        parts = split.logits(
+            split.states(rows), [torch.arange(start, len(row)) for start, row in zip([1, 2], rows, strict=True)]
+        )
         whole = [shallow.model(input_ids=torch.tensor([row])).logits[0] for row in rows]
     torch.testing.assert_close(parts, torch.cat([whole[0][:3], whole[1][1:2]]), atol=1e-3, rtol=1e-4)
     with pytest.raises(InvalidInputError, match="must leave a block above it"):
@@ -308,7 +317,9 @@ def test_the_guard_sees_what_changed(shallow: LanguageModel):
     shallow = replace(shallow, model=copy.deepcopy(shallow.model))
     guard = Guard(shallow, [list(range(100, 140))], ["What do bees make?"])
     same = guard.measure(retention=None)
-    assert same == GuardReport(perplexity_ratio=1.0, divergence=same.divergence, locality=1.0, retention=None)
+    assert same == GuardReport(
+        perplexity_ratio=1.0, divergence=same.divergence, locality=1.0, unchanged=1.0, retention=None
+    )
     assert same.divergence < 1e-4
     shallow.model.get_input_embeddings().weight.data.mul_(-1.0)
     worse = guard.measure(retention=0.5)
@@ -335,6 +346,61 @@ def test_settings_out_of_range_are_named(changed: dict[str, object], said: str):
 
 
 def test_blocks_that_the_model_lacks_are_named():
-    assert list(ConsolidationConfig().blocks(30)) == list(range(14, 26))
+    assert list(ConsolidationConfig().blocks(30)) == list(range(19, 28))
     with pytest.raises(InvalidInputError, match="1 to 4"):
         ConsolidationConfig(first_block=5).blocks(4)
+
+
+def test_questions_stand_alone_and_after_others(shallow: LanguageModel):
+    questions = [[ReplayQuestion(text=f"What is {name} {i}?", answer=str(i)) for i in range(4)] for name in "abc"]
+    rows = packed_rows(shallow, questions, rounds=2, rng=random.Random(0))
+    said = [str(shallow.tokenizer.decode(row.tokens)) for row in rows]
+    asked = [question for text in said for question in re.findall(r"Question: (.*)\n", text)]
+    assert Counter(asked) == {each.text: 2 for several in questions for each in several}
+    assert {row.questions for row in rows} > {1}
+    assert max(row.questions for row in rows) <= 4
+    assert all(len({question.split()[2] for question in asked[i : i + 3]}) == 3 for i in range(0, 24, 3))
+    longest = max(rows, key=lambda row: row.questions)
+    learnt = str(shallow.tokenizer.decode([longest.tokens[place] for place in longest.learnt]))
+    answers = [text.rpartition(" ")[2].rstrip("?") for text in re.findall(r"Question: (.*)\n", max(said, key=len))]
+    assert learnt.split() == answers, "the answers and nothing else"
+
+
+def test_stillness_is_the_change_that_ordinary_text_meets(shallow: LanguageModel):
+    config = ConsolidationConfig(first_block=2, last_block=3, r=3)
+    split = SplitModel(shallow, 1)
+    rows = [text_row([7, 8, 9, 10, 11]), text_row([20, 21, 22]), text_row([30, 31, 32])]
+    lessons = as_lessons(split, rows)
+    with lora_layers(shallow, config, None) as adapted:
+        still = Stillness.of(adapted, split, lessons)
+        assert len(still.moments) == 6
+        assert still.change().item() == 0.0
+        layers = list(still.moments)
+        torch.manual_seed(0)
+        for layer in layers:
+            layer.lora_B["default"].weight.data.normal_(std=1e-4)
+        seen: dict[object, list[torch.Tensor]] = {}
+        hooks = [
+            layer.register_forward_hook(lambda each, x, _: seen.setdefault(each, []).append(x[0])) for layer in layers
+        ]
+        for lesson in lessons:
+            split.logits([lesson.states], [lesson.learnt])
+        for hook in hooks:
+            hook.remove()
+        wanted = 0.0
+        for layer in layers:
+            x = torch.cat([each.flatten(0, -2) for each in seen[layer]])
+            plain = layer.base_layer(x)
+            wanted += ((layer(x) - plain).square().sum() / plain.square().sum()).item()
+        change = still.change()
+        assert change.item() == pytest.approx(wanted, rel=1e-2)
+        change.backward()
+        assert all(layer.lora_B["default"].weight.grad is not None for layer in layers)
+
+
+def test_text_from_anywhere_is_not_all_of_one_kind(shallow: LanguageModel):
+    passages = sample_anywhere(shallow, 5, tokens=6, seed=0)
+    assert [len(passage) for passage in passages] == [6] * 5
+    assert len({passage[0] for passage in passages}) == 5
+    assert passages == sample_anywhere(shallow, 5, tokens=6, seed=0)
+    assert sample_anywhere(shallow, 0, tokens=6, seed=0) == []

@@ -17,17 +17,19 @@ from hei_nw.recency import POOL, newest_first
 Hits = list[Hit[Episode]]
 Recall = Callable[[Sequence[Question]], list[Hits]]
 
-register_arm("none", reads="nothing", summary="the model alone")
+register_arm("none", reads="nothing", summary="B0: the model alone")
 register_arm("oracle", reads="gold", summary="the gold episode, through the same reader")
 register_arm("text", reads="recalled", summary="the episodic store, everything written, sentence vectors and words")
 register_arm("text_hidden", reads="recalled", summary="the store, found by the model's own hidden states")
 register_arm("text_gated", reads="recalled", summary="the store behind the write gate, with the model's surprise")
 register_arm("kv", reads="recalled", summary="the store, each trace as the model's own keys and values")
-register_arm("cross_attention", reads="recalled", summary="the store, read through the adapter, nothing in the prompt")
+register_arm("cross_attention", reads="recalled", summary="B1: the store, read through the adapter alone")
 register_arm("text+cross_attention", reads="recalled", summary="the store, the best trace as text, all by the adapter")
 register_arm("cross_attention_oracle", reads="gold", summary="the gold episode, through the adapter")
 register_arm("cross_attention_random", reads="recalled", summary="control: an adapter that was never trained")
 register_arm("cross_attention_shuffled", reads="recalled", summary="control: `shuffled`, through the adapter")
+register_arm("consolidated", reads="nothing", summary="B3: the weights after the night, the store off")
+register_arm("consolidated+cross_attention", reads="recalled", summary="B2: the weights after the night, the store on")
 register_arm("bm25", reads="recalled", summary="BM25 over all episodes")
 register_arm("dense", reads="recalled", summary="sentence vectors over all episodes")
 register_arm("long_context", reads="everything", summary="the newest episodes that fit the window")
@@ -43,7 +45,7 @@ def recall_of(arm: ArmName, taught: TaughtWorld) -> Recall:
         taught: the stores that teaching left on disk.
     """
     world = taught.world
-    if arm.base == "none":
+    if arm.base in ("none", "consolidated"):
         return lambda questions: [[] for _ in questions]
     if arm.base in ("oracle", "cross_attention_oracle"):
         return lambda questions: _gold(world, questions)

@@ -37,7 +37,11 @@ class Bench:
     @cached_property
     def answerer(self) -> Answerer:
         """The model and its readers."""
-        return Answerer(language=self.language, adapter=self.adapter, batch_size=self.batch_size)
+        return self.answerer_with(self.language)
+
+    def answerer_with(self, language: LanguageModel) -> Answerer:
+        """Return what answers with another model than `language`, the weights of a night, say."""
+        return Answerer(language=language, adapter=self.adapter, batch_size=self.batch_size)
 
 
 def build(*, model: str, adapter: str = ADAPTER, dtype: str = "auto", batch_size: int = 32) -> Bench:

@@ -49,7 +49,12 @@ def _experiment(arguments: Sequence[str], console: Console) -> None:
     from hei_nw.experiment import run_experiment
 
     quiet_libraries()
-    overrides = ["preset=full" if argument == "--full" else argument for argument in arguments]
+    overrides: list[str] = []
+    for argument in arguments:
+        if overrides[-1:] == ["--days"]:
+            overrides[-1:] = ["preset=days", f"days={argument}"]
+        else:
+            overrides.append("preset=full" if argument == "--full" else argument)
     sys.argv = ["hei-nw", *overrides]
 
     @hydra.main(version_base="1.3", config_path=str(Path(__file__).parent / "conf"), config_name="config")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from hippo_core import utc_now
-from hippo_lab.console import print_results
+from hippo_lab.console import print_results, print_tables
 from hippo_lab.environment import config_hash, describe_hardware, installed_versions, source_state
 from hippo_lab.metrics import Metrics, RunInfo, SuiteMetrics
 from hippo_lab.predictions import Prediction, summarise
@@ -22,10 +22,19 @@ from rich.console import Console
 from hei_nw.config import LOCOMO, RunConfig
 from hei_nw.evidence import evaluate_locomo
 from hei_nw.memories import Teaching
-from hei_nw.stages import bench_of, collect_predictions, collect_teaching, generated_suites, run_stage
+from hei_nw.sleeping import nights_section
+from hei_nw.stages import (
+    bench_of,
+    collect_predictions,
+    collect_rested,
+    collect_teaching,
+    generated_suites,
+    nights_of,
+    run_stage,
+)
 
-_VERSIONS = ("hei-nw", "hippo-core", "hippo-episodic", "hippo-adapters", "hippo-lab", "torch", "transformers",
-             "sentence-transformers", "faiss-cpu", "numpy", "bm25s")  # fmt: skip
+_VERSIONS = ("hei-nw", "hippo-core", "hippo-episodic", "hippo-adapters", "hippo-train", "hippo-lab", "torch",
+             "transformers", "sentence-transformers", "faiss-cpu", "numpy", "bm25s")  # fmt: skip
 
 
 def run_experiment(config: RunConfig, *, command: Sequence[str], console: Console) -> Path:
@@ -44,11 +53,17 @@ def run_experiment(config: RunConfig, *, command: Sequence[str], console: Consol
     console.print(f"Run folder: {folder.path}", highlight=False)
     suites: dict[str, SuiteMetrics] = {}
     sections: list[Section] = []
+    nightly: tuple[Table, ...] = ()
     if generated_suites(config):
         run_stage("teach", config, folder, console=console)
+        if nights_of(config):
+            run_stage("rest", config, folder, console=console)
         run_stage("answer", config, folder, console=console)
         suites |= _summaries(config, collect_predictions(config, folder))
         sections.append(_teaching_section(collect_teaching(config, folder)))
+        if rested := collect_rested(config, folder):
+            sections.append(nights_section(rested, suites))
+            nightly = sections[-1].tables
     if LOCOMO in config.suite:
         evidence = evaluate_locomo(str(config.locomo), bench_of(config), console=console)
         suites |= evidence.metrics
@@ -68,6 +83,7 @@ def run_experiment(config: RunConfig, *, command: Sequence[str], console: Consol
     document = folder.write_metrics(Metrics(experiment="hei-nw", run=run, suites=suites))
     report, page = write_report(folder.path, document, folder.predictions(), extra=sections)
     print_results(document, console=console)
+    print_tables(nightly, console=console)
     console.print(f"\nReport: {report} and {page}\nMetrics: {folder.path / 'metrics.json'}", highlight=False)
     return folder.path
 

@@ -29,6 +29,8 @@ from hippo_core import Episode, Hit
 from hippo_lab.accounting import answer_costs
 from hippo_lab.arms import ArmName
 
+from hei_nw.config import CONSOLIDATED
+
 ADAPTER = "smollm2-135m"
 TRACES = 1
 """How many traces an arm reads where its name does not say. A second one confuses a reader of text, and the adapter
@@ -40,8 +42,9 @@ Hits = Sequence[Hit[Episode]]
 
 def way_of(arm: ArmName) -> str:
     """Return how an arm reads: the reader's name, or "text" for every arm that has no other."""
+    base = arm.base.removeprefix(CONSOLIDATED + "+")
     for name in ("text+cross_attention", "cross_attention", "kv"):
-        if arm.base == name or arm.base.startswith(f"{name}_"):
+        if base == name or base.startswith(f"{name}_"):
             return name
     return "text"
 

@@ -11,26 +11,31 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from hippo_core import HippoError, utc_now
-from hippo_lab.arms import parse_arm
+from hippo_lab.arms import ArmName, parse_arm
 from hippo_lab.guard import DecodingGuard
 from hippo_lab.predictions import Prediction
 from hippo_lab.progress import progress
 from hippo_lab.runs import RunFolder
 from hippo_lab.worlds import World
+from hippo_train import adapted
 from rich.console import Console
 
 from hei_nw.answering import LONG_CONTEXT_QUESTIONS, answer_world
 from hei_nw.build import GATE, Bench, build
-from hei_nw.config import LOCOMO, SMALL, RunConfig
+from hei_nw.config import CONSOLIDATED, LOCOMO, NIGHT, SMALL, RunConfig
 from hei_nw.memories import STORES, Teaching, read_predictions, read_teaching, reopen, teach, write_predictions
+from hei_nw.reading import Answerer
+from hei_nw.sleeping import Rested, make_night_world, read_rested, rest
 from hei_nw.suites import make_small_world, make_world
 
-Stage = Literal["teach", "answer"]
+Stage = Literal["teach", "rest", "answer"]
 _POLL_S = 0.2
 _ARM_STORES = {"text_hidden": "hidden", "text_gated": "gated", "emptied": "emptied"}
 
@@ -51,11 +56,19 @@ def generated_suites(config: RunConfig) -> tuple[str, ...]:
 
 def worlds_of(config: RunConfig) -> list[tuple[str, int]]:
     """Return the run's worlds as (suite, seed), in the order of the results."""
-    return [(suite, seed) for suite in generated_suites(config) for seed in config.seed]
+    return [(suite, seed) for suite in generated_suites(config) for seed in config.seeds_of(suite)]
+
+
+def nights_of(config: RunConfig) -> list[tuple[str, int]]:
+    """Return those of the run's worlds that are consolidated."""
+    return [world for world in worlds_of(config) if world[0].endswith(NIGHT)]
 
 
 def world_of(config: RunConfig, suite: str, seed: int) -> World:
     """Return the world that one suite and seed of a run is about."""
+    if suite.endswith(NIGHT):
+        count = config.days * config.questions_of(suite)
+        return make_night_world(suite.removesuffix(NIGHT), seed=seed, facts=count)
     if suite.endswith(SMALL):
         return replace(make_small_world(suite.removesuffix(SMALL), seed=seed), suite=suite)
     return make_world(suite, seed=seed, episodes=config.episodes, questions=config.questions_of(suite))
@@ -72,14 +85,14 @@ def run_stage(stage: Stage, config: RunConfig, folder: RunFolder, *, console: Co
     Raises:
         StageFailedError: a worker failed; the others were ended. What was committed stays in the run folder.
     """
-    worlds = worlds_of(config)
+    worlds = nights_of(config) if stage == "rest" else worlds_of(config)
     command = [sys.executable, "-m", "hei_nw.stages", stage, str(folder.path)]
     # Each worker loads its own model; more workers than worlds would load it for nothing
     count = min(config.workers or len(os.sched_getaffinity(0)), len(worlds))
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1") if count > 1 else {}
     workers = [subprocess.Popen(command, env={**os.environ, **threads}) for _ in range(count)]
     try:
-        what = {"teach": "Teaching worlds", "answer": "Answering worlds"}[stage]
+        what = {"teach": "Teaching worlds", "rest": "Resting (minutes a night)", "answer": "Answering worlds"}[stage]
         with progress(what, total=len(worlds), console=console) as advance:
             shown = 0
             while any(worker.poll() is None for worker in workers):
@@ -104,6 +117,11 @@ def collect_teaching(config: RunConfig, folder: RunFolder) -> list[Teaching]:
     return [read_teaching(folder_of(folder.path, *world)) for world in worlds_of(config)]
 
 
+def collect_rested(config: RunConfig, folder: RunFolder) -> list[Rested]:
+    """Return what every world's nights did."""
+    return [read_rested(folder_of(folder.path, *world)) for world in nights_of(config)]
+
+
 def collect_predictions(config: RunConfig, folder: RunFolder) -> list[Prediction]:
     """Put the answers of all worlds into the run's predictions.jsonl, in order, and return them.
 
@@ -120,7 +138,7 @@ def collect_predictions(config: RunConfig, folder: RunFolder) -> list[Prediction
 
 def _unclaimed(stage: Stage, config: RunConfig, run: Path) -> Iterator[tuple[str, int]]:
     """Yield worlds that no other worker has taken. Making a folder is atomic, so each is taken once."""
-    for world in worlds_of(config):
+    for world in nights_of(config) if stage == "rest" else worlds_of(config):
         claim = _claim(run, stage, *world)
         try:
             claim.mkdir(parents=True)
@@ -152,20 +170,50 @@ def _teach(config: RunConfig, folder: RunFolder) -> None:
         folder.events.log("taught", "hei_nw", suite=suite, seed=seed, episodes=len(world.items))
 
 
+def _rest(config: RunConfig, folder: RunFolder) -> None:
+    bench = bench_of(config)
+    drift_text = None if config.drift_text is None else Path(config.drift_text).read_text(encoding="utf-8")
+    for suite, seed in _unclaimed("rest", config, folder.path):
+        rested = rest(
+            world_of(config, suite, seed),
+            folder_of(folder.path, suite, seed),
+            days=config.days,
+            config=config.consolidation(),
+            encoder=bench.encoder,
+            language=lambda: bench.language,
+            answer_with=bench.answerer_with,
+            drift_text=drift_text,
+        )
+        folder.events.log("rested", "hei_nw", suite=suite, seed=seed, nights=len(rested.nights))
+
+
 def _answer(config: RunConfig, folder: RunFolder) -> None:
     bench = bench_of(config)
     for suite, seed in _unclaimed("answer", config, folder.path):
         place = folder_of(folder.path, suite, seed)
-        predictions = answer_world(
-            reopen(place, encoder=bench.encoder, language=lambda: bench.language),
-            [parse_arm(arm) for arm in config.arms_of(suite)],
-            bench.answerer,
-            guard=DecodingGuard(),
-            timed=seed == config.seed[0],
-            long_context_questions=LONG_CONTEXT_QUESTIONS if suite.endswith(SMALL) or seed == config.seed[0] else 0,
-        )
+        arms = [parse_arm(arm) for arm in config.arms_of(suite)]
+        rested = [arm for arm in arms if arm.base.startswith(CONSOLIDATED)]
+        ask = partial(_ask_world, config, suite, seed, place, bench)
+        predictions = ask([arm for arm in arms if arm not in rested], bench.answerer)
+        if rested:
+            weights = read_rested(place).weights
+            with adapted(bench.language, weights) if weights else nullcontext(bench.language) as language:
+                predictions += ask(rested, bench.answerer_with(language))
         write_predictions(place, predictions)
         folder.events.log("answered", "hei_nw", suite=suite, seed=seed, predictions=len(predictions))
+
+
+def _ask_world(
+    config: RunConfig, suite: str, seed: int, place: Path, bench: Bench, arms: list[ArmName], answerer: Answerer
+) -> list[Prediction]:
+    return answer_world(
+        reopen(place, encoder=bench.encoder, language=lambda: bench.language),
+        arms,
+        answerer,
+        guard=DecodingGuard(),
+        timed=seed == config.seed[0],
+        long_context_questions=LONG_CONTEXT_QUESTIONS if suite.endswith(SMALL) or seed == config.seed[0] else 0,
+    )
 
 
 def main() -> None:
@@ -176,7 +224,7 @@ def main() -> None:
     stage, path = sys.argv[1:]
     folder = RunFolder(Path(path), clock=utc_now)
     config = RunConfig.from_document(folder.config)
-    {"teach": _teach, "answer": _answer}[stage](config, folder)
+    {"teach": _teach, "rest": _rest, "answer": _answer}[stage](config, folder)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -27,6 +27,12 @@ def print_results(document: Mapping[str, Any], *, console: Console) -> None:
         verdict = effect_verdict(suite, results)
         console.print(Text(verdict.text, style="bold green" if verdict.tone == "good" else "bold red"))
         console.print()
+
+
+def print_tables(tables: Sequence[Table], *, console: Console) -> None:
+    """Print tables that an experiment adds to its results."""
+    for table in tables:
+        console.print(_rich(table))
 
 
 def _rich(table: Table) -> RichTable:

@@ -111,11 +111,11 @@ class EpisodicAdapter(nn.Module):
         Raises:
             InvalidInputError: it was loaded or trained for another model.
         """
-        if self.model_digest is not None and self.model_digest != model.digest:
+        if self.model_digest is not None and self.model_digest != model.adapter_digest:
             raise InvalidInputError(
                 f"This adapter is for the model with digest {self.model_digest[:12]}…, not for {model.name} "
-                f"({model.digest[:12]}…), whose states mean something else. Train one: hippo-train train=adapter "
-                f"model={model.name}."
+                f"({model.adapter_digest[:12]}…), whose states mean something else. Train one: "
+                f"hippo-train train=adapter model={model.name}."
             )
 
     @property
@@ -156,7 +156,7 @@ class EpisodicAdapter(nn.Module):
             O(vocabulary · hidden²): a third of a second for SmolLM2-135M.
         """
         self.check_model(model)
-        self.model_digest = model.digest
+        self.model_digest = model.adapter_digest
         head: Any = model.model.get_output_embeddings()
         rows = head.weight.float()
         mean = rows.mean(dim=0)

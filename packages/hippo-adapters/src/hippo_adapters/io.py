@@ -47,7 +47,7 @@ def save_adapter(
         "format": FORMAT,
         "config": asdict(adapter.config),
         "parameters": adapter.parameter_count,
-        "model": {"name": model.name, "digest": model.digest},
+        "model": {"name": model.name, "digest": model.adapter_digest},
         "training": dict(training or {}),
     }
     (target / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
@@ -81,13 +81,13 @@ def load_adapter(source: str | Path, model: LanguageModel) -> EpisodicAdapter:
             raise
         first = (str(exc).strip() or type(exc).__name__).splitlines()[0]
         raise AdapterFileError(f"{folder} does not hold an adapter that can be read: {first}.") from exc
-    if trained_for["digest"] != model.digest:
+    if trained_for["digest"] != model.adapter_digest:
         raise InvalidInputError(
             f"The adapter in {folder} was trained for {trained_for['name']} (digest {trained_for['digest'][:12]}…), "
-            f"not for {model.name} ({model.digest[:12]}…), whose states mean something else. Train one: hippo-train "
-            f"train=adapter model={model.name}."
+            f"not for {model.name} ({model.adapter_digest[:12]}…), whose states mean something else. Train one: "
+            f"hippo-train train=adapter model={model.name}."
         )
-    adapter.model_digest = model.digest
+    adapter.model_digest = model.adapter_digest
     return adapter.to(model.device).eval()
 
 

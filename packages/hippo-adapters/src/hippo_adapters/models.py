@@ -68,6 +68,13 @@ class LanguageModel:
     """Tokens that fit the window: prompt and answer together."""
     lora_targets: tuple[str, ...] = _SEPARATE_PROJECTIONS
     """Linear layers that LoRA adapts, by the last part of their name."""
+    base_digest: str | None = None
+    """Digest of the model under the LoRA layers, where there are some; None for a model as it was loaded."""
+
+    @property
+    def adapter_digest(self) -> str:
+        """Digest of the model whose adapters read here: LoRA layers leave the base's adapters in use."""
+        return self.base_digest or self.digest
 
     @property
     def device(self) -> torch.device:

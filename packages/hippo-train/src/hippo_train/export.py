@@ -40,7 +40,11 @@ def adapted(model: LanguageModel, folder: str | Path) -> Generator[LanguageModel
     worn: Any = PeftModel.from_pretrained(network, str(source)).eval()
     weights = hashlib.sha256((source / _WEIGHTS).read_bytes()).hexdigest()
     try:
-        yield replace(model, digest=hashlib.sha256(f"{model.digest}+{weights}".encode()).hexdigest())
+        yield replace(
+            model,
+            base_digest=model.adapter_digest,
+            digest=hashlib.sha256(f"{model.digest}+{weights}".encode()).hexdigest(),
+        )
     finally:
         worn.unload()
         network.name_or_path = named

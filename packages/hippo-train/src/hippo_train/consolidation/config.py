@@ -31,21 +31,25 @@ class ConsolidationConfig:
     alpha: float = 16.0
     """What they add is scaled by alpha / r."""
     first_block: int | None = None
-    """The lowest block that learns, from 1; None is 7/15 of the depth (block 15 of 30)."""
+    """The lowest block that learns, from 1; None is 2/3 of the depth (block 20 of 30)."""
     last_block: int | None = None
-    """The highest; None is 13/15 of the depth (block 26 of 30)."""
+    """The highest; None is 14/15 of the depth (block 28 of 30)."""
 
     steps: int = 400
     questions: int = 20
-    """Questions in a step."""
-    statements: int = 2
-    """Statements in a step."""
-    near: int = 3
+    """Questions in a step, at least; they come in rows of one or four."""
+    statements: int = 0
+    """What the traces say in other words, in a step."""
+    near: int = 4
     """Questions that no trace answers, in a step; the base model's own answers are kept."""
-    own: int = 5
-    """Passages of the model's own text in a step, of 32 tokens; its own expectations are kept."""
-    own_passages: int = 256
-    """Different passages; few are learnt by heart."""
+    own: int = 3
+    """Passages of the model's own text in a step, of 64 tokens; its own expectations are kept."""
+    own_passages: int = 384
+    """Different passages, a third from its start token and the others from anywhere; few are learnt by heart."""
+    reminder_weight: float = 3.0
+    """What the last two weigh in the loss, where the traces weigh 1."""
+    stillness_weight: float = 15.0
+    """What the change of the layers' outputs on ordinary text weighs in the loss."""
     learning_rate: float = 3e-3
     """At its highest, after 15 steps; a cosine brings it down to a thirtieth."""
 
@@ -54,7 +58,7 @@ class ConsolidationConfig:
     divergence_limit: float = 0.1
     """And above this KL from the base model, in nats a token, on the same text."""
     locality_limit: float = 0.98
-    """And below this share of everyday questions whose answer stayed the base model's."""
+    """And below this share of the tokens of everyday answers that are still the likeliest."""
     retention_limit: float = 0.75
     """And below this share of the facts of earlier nights that are still known."""
     guarded_tokens: int = 20_480
@@ -77,6 +81,9 @@ class ConsolidationConfig:
                 f"`alpha` must be above 0 and `learning_rate` between 0 and 1, not {self.alpha!r} and "
                 f"{self.learning_rate!r}."
             )
+        for name in ("reminder_weight", "stillness_weight"):
+            if getattr(self, name) < 0:
+                raise InvalidInputError(f"`{name}` must be at least 0, not {getattr(self, name)!r}.")
         if self.perplexity_limit < 1 or self.divergence_limit <= 0:
             raise InvalidInputError(
                 f"`perplexity_limit` must be at least 1 and `divergence_limit` above 0, not {self.perplexity_limit!r} "
@@ -92,8 +99,8 @@ class ConsolidationConfig:
         Raises:
             InvalidInputError: blocks that the model does not have.
         """
-        first = round(layers * 14 / 30) + 1 if self.first_block is None else self.first_block
-        last = max(first, round(layers * 26 / 30)) if self.last_block is None else self.last_block
+        first = round(layers * 19 / 30) + 1 if self.first_block is None else self.first_block
+        last = max(first, round(layers * 28 / 30)) if self.last_block is None else self.last_block
         if not 1 <= first <= last <= layers:
             raise InvalidInputError(
                 f"`first_block` to `last_block` must lie within 1 to {layers}, not {first} to {last}."

@@ -12,7 +12,7 @@ from hippo_adapters import DEFAULT_TEMPLATE, LanguageModel, generate
 from torch.nn import functional
 
 from hippo_train.consolidation.config import ConsolidationConfig
-from hippo_train.consolidation.lessons import SoftTarget
+from hippo_train.consolidation.lessons import Row, SoftTarget, questions_row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,9 @@ class GuardReport:
     divergence: float
     """Mean KL(base ‖ after) a token, in nats."""
     locality: float
-    """Share of everyday questions whose answer is still the base model's, in [0, 1]."""
+    """Share of the tokens of the base model's answers to everyday questions that are still the likeliest, in [0, 1]."""
+    unchanged: float
+    """Share of those answers in which every token is: what the model would say, word for word, in [0, 1]."""
     retention: float | None
     """Share of the facts that earlier nights knew which are still known, in [0, 1]; None where there were none."""
 
@@ -41,7 +43,8 @@ class GuardReport:
             )
         if not self.locality >= config.locality_limit:
             found.append(
-                f"{self.locality:.1%} of everyday answers are unchanged; the limit is {config.locality_limit:.0%}"
+                f"{self.locality:.1%} of the tokens of everyday answers are still the likeliest; the limit is "
+                f"{config.locality_limit:.0%}"
             )
         if self.retention is not None and not self.retention >= config.retention_limit:
             found.append(
@@ -59,14 +62,14 @@ class Guard:
         questions: everyday ones that are not practised.
 
     Cost:
-        A pass over `rows` and an answer to each question, now and at each `measure`; 0.8 kB a token kept.
+        A pass over `rows` and the answers, now and at each `measure`; 0.8 kB a token kept.
     """
 
     def __init__(self, model: LanguageModel, rows: Sequence[Sequence[int]], questions: Sequence[str]) -> None:
         self._model = model
         self._rows = [torch.tensor([row], device=model.device) for row in rows if len(row) > 1]
-        self._questions = list(questions)
-        self._answers = answers_to(model, self._questions)
+        asked = [questions_row(model, [pair]) for pair in zip(questions, answers_to(model, questions), strict=True)]
+        self._answers = [(row, self._likeliest(row)) for row in asked]
         self._expected: list[SoftTarget] = []
         self._loss = 0.0
         for row in self._rows:
@@ -87,14 +90,18 @@ class Guard:
             loss += _summed_loss(logits, row)
             divergence += float(expected.divergence(logits).sum())
         tokens = max(1, self.tokens)
-        now = answers_to(self._model, self._questions)
-        same = sum(normalised(said) == normalised(was) for said, was in zip(now, self._answers, strict=True))
+        same = [self._likeliest(row) == was for row, was in self._answers]
         return GuardReport(
             perplexity_ratio=math.exp(min(50.0, (loss - self._loss) / tokens)),
             divergence=divergence / tokens,
-            locality=same / len(now) if now else 1.0,
+            locality=float(torch.cat(same).float().mean()) if same else 1.0,
+            unchanged=sum(bool(each.all()) for each in same) / len(same) if same else 1.0,
             retention=retention,
         )
+
+    def _likeliest(self, row: Row) -> torch.Tensor:
+        ids = torch.tensor([row.tokens], device=self._model.device)
+        return self._logits(ids)[torch.tensor(row.learnt) - 1].argmax(-1)
 
     @torch.no_grad()
     def _logits(self, row: torch.Tensor) -> torch.Tensor:

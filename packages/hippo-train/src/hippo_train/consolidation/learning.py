@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from hippo_train.consolidation.config import ConsolidationConfig
 from hippo_train.consolidation.lessons import Lesson, loss_of
 from hippo_train.consolidation.split import SplitModel
+from hippo_train.consolidation.stillness import Stillness
 
 _MLP = ("gate_proj", "up_proj", "gate_up_proj", "down_proj", "fc1", "fc2")
 _WARMUP, _END = 15, 1 / 30
@@ -28,10 +29,10 @@ _ROWS_AT_ONCE = 10  # of similar length: less padding, and small batches are as 
 class Curriculum:
     """What the steps draw from."""
 
-    questions: Sequence[Sequence[Lesson]]
-    """Each trace's."""
-    statements: Sequence[Sequence[Lesson]]
-    """Each trace's."""
+    questions: Sequence[Lesson]
+    """About the traces, in rows of some."""
+    statements: Sequence[Lesson]
+    """What the traces say, in other words."""
     near: Sequence[Lesson]
     """Questions that no trace answers, with the base model's expectations."""
     own: Sequence[Lesson]
@@ -43,12 +44,14 @@ class StepLosses:
     """Mean losses of a step, in nats a token; None where nothing of the kind was drawn."""
 
     step: int
-    traces: float
+    traces: float | None
     """Cross-entropy of answers and statements."""
     near: float | None
     """KL from the base model on questions that no trace answers."""
     own: float | None
     """KL from the base model on its own text."""
+    change: float | None
+    """What LoRA changes of what its layers say in ordinary text, as a share, summed over the layers (`Stillness`)."""
 
 
 @contextmanager
@@ -108,13 +111,15 @@ def learn(
     weights: list[Tensor] = [weight for weight in adapted.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=0.0, betas=(0.9, 0.98))
     turns = _Turns(curriculum.questions, rng)
+    weight = {"traces": 1.0, "near": config.reminder_weight, "own": config.reminder_weight}
+    still = Stillness.of(adapted, split, [*curriculum.near, *curriculum.own]) if config.stillness_weight else None
     log: list[StepLosses] = []
     for step in range(config.steps):
         rate = config.learning_rate * _warm_cosine(step, config.steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        taught = [rng.choice(turns.next()) for _ in range(config.questions if curriculum.questions else 0)]
-        taught += [rng.choice(rng.choice(curriculum.statements)) for _ in range(config.statements)]
+        taught = turns.next(config.questions)
+        taught += rng.sample(curriculum.statements, min(config.statements, len(curriculum.statements)))
         kinds = {
             "traces": taught,
             "near": rng.sample(curriculum.near, min(config.near, len(curriculum.near))),
@@ -124,42 +129,55 @@ def learn(
         found: dict[str, float] = {}
         for kind, lessons in kinds.items():
             if lessons:
-                found[kind] = _backward(split, lessons)
+                found[kind] = _backward(split, lessons, weight[kind])
+        if still is not None:
+            change = still.change()
+            (config.stillness_weight * change).backward()
+            found["change"] = change.item()
         nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
-        losses = StepLosses(step=step + 1, traces=found["traces"], near=found.get("near"), own=found.get("own"))
+        losses = StepLosses(
+            step=step + 1,
+            traces=found.get("traces"),
+            near=found.get("near"),
+            own=found.get("own"),
+            change=found.get("change"),
+        )
         log.append(losses)
         if on_step is not None:
             on_step(losses)
     return log
 
 
-def _backward(split: SplitModel, lessons: Sequence[Lesson]) -> float:
-    """Add the gradient of the mean loss of a token, and return it."""
-    ordered = sorted(lessons, key=lambda lesson: len(lesson.tokens))
-    tokens = sum(len(lesson.tokens) - lesson.start for lesson in ordered)
+def _backward(split: SplitModel, lessons: Sequence[Lesson], weight: float) -> float:
+    """Add the gradient of the mean loss of a token, times its weight, and return the loss."""
+    ordered = sorted(lessons, key=lambda lesson: len(lesson.states))
+    tokens = sum(len(lesson.learnt) for lesson in ordered)
     total = 0.0
     for start in range(0, len(ordered), _ROWS_AT_ONCE):
         part = ordered[start : start + _ROWS_AT_ONCE]
-        share = sum(len(lesson.tokens) - lesson.start for lesson in part) / tokens
-        loss = loss_of(split, part) * share
-        loss.backward()  # pyright: ignore[reportUnknownMemberType]
+        loss = loss_of(split, part) * (sum(len(lesson.learnt) for lesson in part) / tokens)
+        (weight * loss).backward()  # pyright: ignore[reportUnknownMemberType]
         total += loss.item()
     return total
 
 
 class _Turns:
-    """Every trace in turn, in another order each time."""
+    """Every row in turn, in another order each time."""
 
-    def __init__(self, groups: Sequence[Sequence[Lesson]], rng: random.Random) -> None:
-        self._groups = groups
+    def __init__(self, rows: Sequence[Lesson], rng: random.Random) -> None:
+        self._rows = rows
         self._rng = rng
-        self._waiting: list[int] = []
+        self._waiting: list[Lesson] = []
 
-    def next(self) -> Sequence[Lesson]:
-        if not self._waiting:
-            self._waiting = self._rng.sample(range(len(self._groups)), len(self._groups))
-        return self._groups[self._waiting.pop()]
+    def next(self, questions: int) -> list[Lesson]:
+        """Return rows that ask at least so many questions together; none where there are none."""
+        found: list[Lesson] = []
+        while self._rows and sum(row.questions for row in found) < questions:
+            if not self._waiting:
+                self._waiting = self._rng.sample(self._rows, len(self._rows))
+            found.append(self._waiting.pop())
+        return found
 
 
 def _warm_cosine(step: int, steps: int) -> float:

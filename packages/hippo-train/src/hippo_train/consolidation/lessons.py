@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from hippo_adapters import DEFAULT_TEMPLATE, LanguageModel
@@ -16,6 +16,7 @@ from hippo_train.consolidation.split import Progress, SplitModel
 
 TOP = 64
 """Tokens whose probability a soft target keeps; the others share what is left."""
+_ASKED_TOGETHER = (1, 1, 1, 1, 4)  # questions in a row: alone, as most are asked, and after others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,42 +42,87 @@ class SoftTarget:
         return (kept * (self.log_probs - said)).sum(-1) + rest * (rest.log() - my_rest.log())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lesson:
-    """A row of tokens and what is learnt of it."""
-
-    tokens: tuple[int, ...]
-    start: int
-    """The first token that is learnt; from 1."""
-    states: Tensor
-    """What the blocks below the cut make of it, (tokens, hidden)."""
-    soft: SoftTarget | None = None
-    """What is to be expected from `start` on; None is the tokens themselves."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A lesson before any model read it."""
 
     tokens: tuple[int, ...]
-    start: int
+    learnt: tuple[int, ...]
+    """The places of the tokens that are learnt, from 1: the first token follows from nothing."""
+    questions: int = 0
+    """How many questions about traces it asks."""
 
 
-def question_row(model: LanguageModel, question: str, answer: str) -> Row:
-    """Return a question in the form in which it will be asked; the answer and its end are learnt."""
-    asked = model.encode(DEFAULT_TEMPLATE.prompt(question, []))
-    return Row(tokens=(*asked, *model.encode(f" {answer}\n")), start=len(asked))
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lesson:
+    """A row of tokens, what the blocks below the cut make of it, and what is learnt of it."""
+
+    states: Tensor
+    """(tokens, hidden)."""
+    learnt: Tensor
+    """(n,); as in `Row`."""
+    target: Tensor | SoftTarget
+    """What is to be expected there: tokens (n,), or a frozen model's expectations."""
+    questions: int = 0
+
+
+def questions_row(model: LanguageModel, asked: Sequence[tuple[str, str]]) -> Row:
+    """Return questions one after another, in the form in which they will be asked; answers and their ends are learnt.
+
+    A question that follows others is what a question after worked examples is, and costs no token more.
+    """
+    tokens: list[int] = []
+    learnt: list[int] = []
+    for question, answer in asked:
+        tokens += model.encode(("\n" if tokens else "") + DEFAULT_TEMPLATE.prompt(question, []))
+        said = model.encode(f" {answer}\n")
+        learnt += range(len(tokens), len(tokens) + len(said))
+        tokens += said
+    return Row(tokens=tuple(tokens), learnt=tuple(learnt), questions=len(asked))
+
+
+def text_row(tokens: Sequence[int]) -> Row:
+    """Return a text, all of which is learnt but its first token."""
+    return Row(tokens=tuple(tokens), learnt=tuple(range(1, len(tokens))))
 
 
 def statement_row(model: LanguageModel, text: str) -> Row:
-    """Return a text, all of which is learnt."""
-    return Row(tokens=tuple(model.encode(f"\n{text}\n")), start=1)
+    """Return a statement on a line of its own, all of which is learnt."""
+    return text_row(model.encode(f"\n{text}\n"))
+
+
+def packed_rows(
+    model: LanguageModel, questions: Sequence[Sequence[ReplayQuestion]], *, rounds: int, rng: random.Random
+) -> list[Row]:
+    """Return every trace's questions in rows of one or four, each question in `rounds` rows.
+
+    No trace is asked about a second time before all that have a question left were asked about once.
+    """
+    rows: list[Row] = []
+    for _ in range(rounds):
+        shuffled = [rng.sample(several, len(several)) for several in questions]
+        order: list[ReplayQuestion] = []
+        for turn in range(max(map(len, shuffled), default=0)):
+            asked = [several[turn] for several in shuffled if turn < len(several)]
+            order += rng.sample(asked, len(asked))
+        while order:
+            size = rng.choice(_ASKED_TOGETHER)
+            rows.append(questions_row(model, [(each.text, each.answer) for each in order[:size]]))
+            del order[:size]
+    return rows
 
 
 def as_lessons(split: SplitModel, rows: Sequence[Row], *, progress: Progress | None = None) -> list[Lesson]:
     """Return rows whose own tokens are learnt."""
-    states = split.states([row.tokens for row in rows], progress=progress)
-    return [Lesson(tokens=row.tokens, start=row.start, states=each) for row, each in zip(rows, states, strict=True)]
+    return [
+        Lesson(
+            states=states,
+            learnt=torch.tensor(row.learnt),
+            target=torch.tensor([row.tokens[place] for place in row.learnt], device=states.device),
+            questions=row.questions,
+        )
+        for row, states in zip(rows, split.states([row.tokens for row in rows], progress=progress), strict=True)
+    ]
 
 
 @torch.no_grad()
@@ -85,25 +131,20 @@ def as_reminders(split: SplitModel, rows: Sequence[Row], *, batch_size: int = 32
     reminders: list[Lesson] = []
     for start in range(0, len(rows), batch_size):
         lessons = as_lessons(split, rows[start : start + batch_size])
-        logits = split.logits([lesson.states for lesson in lessons], [lesson.start for lesson in lessons])
-        parts = logits.split([len(lesson.tokens) - lesson.start for lesson in lessons])
-        reminders += [
-            Lesson(tokens=each.tokens, start=each.start, states=each.states, soft=SoftTarget.of(part))
-            for each, part in zip(lessons, parts, strict=True)
-        ]
+        logits = split.logits([lesson.states for lesson in lessons], [lesson.learnt for lesson in lessons])
+        parts = logits.split([len(lesson.learnt) for lesson in lessons])
+        reminders += [replace(lesson, target=SoftTarget.of(part)) for lesson, part in zip(lessons, parts, strict=True)]
     return reminders
 
 
 def loss_of(split: SplitModel, lessons: Sequence[Lesson]) -> Tensor:
     """Return the mean loss of a token, in nats: cross-entropy, or the divergence from a soft target."""
-    logits = split.logits([lesson.states for lesson in lessons], [lesson.start for lesson in lessons])
-    parts = logits.split([len(lesson.tokens) - lesson.start for lesson in lessons])
+    logits = split.logits([lesson.states for lesson in lessons], [lesson.learnt for lesson in lessons])
+    parts = logits.split([len(lesson.learnt) for lesson in lessons])
     losses = [
-        functional.cross_entropy(
-            part, torch.tensor(lesson.tokens[lesson.start :], device=part.device), reduction="none"
-        )
-        if lesson.soft is None
-        else lesson.soft.divergence(part)
+        lesson.target.divergence(part)
+        if isinstance(lesson.target, SoftTarget)
+        else functional.cross_entropy(part, lesson.target, reduction="none")
         for lesson, part in zip(lessons, parts, strict=True)
     ]
     return torch.cat(losses).mean()

@@ -6,7 +6,6 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,24 +18,26 @@ from hippo_train.consolidation.config import ConsolidationConfig
 from hippo_train.consolidation.guards import Guard, GuardReport, answers_to, normalised
 from hippo_train.consolidation.learning import Curriculum, StepLosses, learn, lora_layers, save_layers
 from hippo_train.consolidation.lessons import (
-    Row,
     as_lessons,
     as_reminders,
     held_out,
-    question_row,
+    packed_rows,
+    questions_row,
     statement_row,
+    text_row,
 )
 from hippo_train.consolidation.nights import Nights
-from hippo_train.consolidation.own_text import sample_passages, sample_questions
+from hippo_train.consolidation.own_text import sample_anywhere, sample_passages, sample_questions
 from hippo_train.consolidation.rewrites import ReplayQuestion, rewrite_traces, unanswered_questions
 from hippo_train.consolidation.split import SplitModel
 
 NightProgress = Callable[[str, int, int], None]
 """Called with (what is being done, how much of it is done, how much there is)."""
 
-_OWN_TOKENS = 32
+_OWN_TOKENS = 64
 _GUARDED_ROW, _SAMPLED_ROW = 1024, 256  # one sampled token waits for the last: short rows
 _NEAR = 100
+_MOST_ROUNDS, _VISITS = 3, 4  # a row that is met fewer times is not worth keeping states of
 _MOST_TOKENS = 96  # of a statement; a longer trace is taught by its questions alone
 
 
@@ -298,22 +299,25 @@ class _Night:
         near: list[str],
     ) -> Curriculum:
         model = self.model
-        asked = [[question_row(model, each.text, each.answer) for each in several] for several in questions.values()]
-        said = [[statement_row(model, text) for text in several] for several in statements.values()]
-        said = [[row for row in several if len(row.tokens) <= _MOST_TOKENS] for several in said]
-        asked, said = [rows for rows in asked if rows], [rows for rows in said if rows]
-        rows = [row for several in (*asked, *said) for row in several]
-        lessons = iter(as_lessons(split, rows, progress=lambda done, total: self.progress("Reading", done, total)))
-        passages = sample_passages(model, self.config.own_passages, tokens=_OWN_TOKENS, seed=self.config.seed)
+        several = [each for each in questions.values() if each]
+        visits = self.config.steps * self.config.questions
+        rounds = max(1, min(_MOST_ROUNDS, visits // (_VISITS * max(1, sum(map(len, several))))))
+        asked = packed_rows(model, several, rounds=rounds, rng=self.rng)
+        said = [statement_row(model, text) for each in statements.values() for text in each if self.config.statements]
+        said = [row for row in said if len(row.tokens) <= _MOST_TOKENS]
+        lessons = as_lessons(split, [*asked, *said], progress=lambda done, total: self.progress("Reading", done, total))
+        plain = self.config.own_passages // 3
+        passages = sample_passages(model, plain, tokens=_OWN_TOKENS, seed=self.config.seed)
+        passages += sample_anywhere(model, self.config.own_passages - plain, tokens=_OWN_TOKENS, seed=self.config.seed)
         answered = [
-            question_row(model, question, answer)
+            questions_row(model, [(question, answer)])
             for question, answer in zip(near, answers_to(model, near), strict=True)
         ]
         return Curriculum(
-            questions=[list(islice(lessons, len(several))) for several in asked],
-            statements=[list(islice(lessons, len(several))) for several in said],
+            questions=lessons[: len(asked)],
+            statements=lessons[len(asked) :],
             near=as_reminders(split, answered),
-            own=as_reminders(split, [Row(tokens=tuple(passage), start=1) for passage in passages]),
+            own=as_reminders(split, [text_row(passage) for passage in passages]),
         )
 
     def _on_step(self, losses: StepLosses) -> None:

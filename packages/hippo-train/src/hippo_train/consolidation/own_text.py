@@ -13,6 +13,7 @@ from hippo_adapters import DEFAULT_TEMPLATE, LanguageModel
 from torch import Tensor
 
 _TOP_K = 100  # tokens that are drawn from; the tail of a small model's distribution is noise
+_OPENING = 2
 _SHOWN = 4
 _LONGEST_QUESTION = 20  # tokens
 
@@ -51,6 +52,21 @@ def sample_passages(model: LanguageModel, count: int, *, tokens: int, seed: int)
     return [[start, *row] for row in drawn.tolist()]
 
 
+def sample_anywhere(model: LanguageModel, count: int, *, tokens: int, seed: int) -> list[list[int]]:
+    """Return `count` texts of `tokens` tokens that go on from two random tokens: code, lists, other tongues, chatter.
+
+    What the model says from its start token is too much of one kind: perplexity on an encyclopedia rose twice as
+    much when that alone was replayed (docs/LOG.md). Drawing the first tokens evenly is the recipe of
+    Liu et al. 2023 (arXiv:2305.17888).
+    """
+    if not count:
+        return []
+    generator = torch.Generator().manual_seed(seed)
+    opening = torch.randint(len(model.tokenizer), (count, _OPENING), generator=generator).tolist()
+    drawn = _sample(model, opening, tokens - _OPENING, generator, top_k=None)
+    return [[*first, *row] for first, row in zip(opening, drawn.tolist(), strict=True)]
+
+
 def sample_questions(model: LanguageModel, count: int, *, seed: int) -> list[str]:
     """Return at most `count` different questions that the model makes up when it is shown a few everyday ones."""
     rng, generator = random.Random(seed), torch.Generator().manual_seed(seed)
@@ -73,13 +89,21 @@ def sample_questions(model: LanguageModel, count: int, *, seed: int) -> list[str
 
 
 @torch.no_grad()
-def _sample(model: LanguageModel, rows: list[list[int]], tokens: int, generator: torch.Generator) -> Tensor:
+def _sample(
+    model: LanguageModel,
+    rows: list[list[int]],
+    tokens: int,
+    generator: torch.Generator,
+    *,
+    top_k: int | None = _TOP_K,
+) -> Tensor:
     """Return continuations of rows of one length, (rows, tokens), on the CPU."""
     newest, cache, said = torch.tensor(rows, device=model.device), None, []
     for _ in range(tokens):
         output = model.model(input_ids=newest, past_key_values=cache, use_cache=True, logits_to_keep=1)
         cache = output.past_key_values
-        best = output.logits[:, -1].float().cpu().topk(min(_TOP_K, output.logits.shape[-1]), -1)
+        vocabulary = output.logits.shape[-1]
+        best = output.logits[:, -1].float().cpu().topk(min(top_k or vocabulary, vocabulary), -1)
         drawn = torch.multinomial(best.values.softmax(-1), 1, generator=generator)
         said.append(best.indices.gather(-1, drawn))
         newest = said[-1].to(model.device)

@@ -66,17 +66,15 @@ class SplitModel:
                 progress(len(found), len(rows))
         return [found[i] for i in range(len(rows))]
 
-    def logits(self, states: Sequence[Tensor], starts: Sequence[int]) -> Tensor:
-        """Return the logits that predict each row's tokens from `starts` on, rows after one another, (n, vocabulary).
+    def logits(self, states: Sequence[Tensor], learnt: Sequence[Tensor]) -> Tensor:
+        """Return the logits that predict the tokens of each row at the places `learnt`, (n, vocabulary).
 
         Rows are padded on the right, where causal attention keeps the padding from what is real. In float32.
         """
         padded = pad_sequence(list(states), batch_first=True)
         with self._only(self._blocks[self.below :], norm=self._decoder.norm):
             out = self._decoder(inputs_embeds=padded, use_cache=False).last_hidden_state
-        wanted = torch.cat(
-            [out[i, start - 1 : len(row) - 1] for i, (row, start) in enumerate(zip(states, starts, strict=True))]
-        )
+        wanted = torch.cat([row[places - 1] for row, places in zip(out, learnt, strict=True)])
         return self._head(wanted).float()
 
     @contextmanager
@@ -92,7 +90,7 @@ class SplitModel:
     def _check(self) -> None:
         ids = list(range(5, 13))
         whole = self.model.model(input_ids=torch.tensor([ids], device=self.model.device), use_cache=False).logits
-        parts = self.logits(self.states([ids]), [1])
+        parts = self.logits(self.states([ids]), [torch.arange(1, len(ids))])
         if (gap := (whole[0, :-1].float() - parts).abs().max().item()) > _TOLERANCE * whole.abs().max().item():
             raise UnsupportedModelError(
                 f"{self.model.name} cannot be consolidated: run in two parts it gives other logits (by {gap:.3g}). "

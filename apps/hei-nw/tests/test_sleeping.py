@@ -1,0 +1,84 @@
+"""Nights in the experiment: what is told on which day, what a run shows of it, and the weights that are shipped."""
+
+import io
+import json
+from itertools import pairwise
+
+import pytest
+from hei_nw.config import RunConfig
+from hei_nw.experiment import run_experiment
+from hei_nw.sleeping import make_night_world, split_days
+from rich.console import Console
+
+MODES = ("none", "cross_attention", "consolidated+cross_attention", "consolidated")
+
+
+@pytest.mark.parametrize("suite", [f"scenario_{letter}" for letter in "abcde"])
+def test_everything_told_is_asked_about_or_was_true_before(suite):
+    world = make_night_world(suite, seed=0, facts=20)
+    assert world.suite == f"{suite}_night"
+    assert len(world.questions) == 20
+    gold = {key for question in world.questions for key in question.gold}
+    former = {value for question in world.questions for value in question.stale}
+    for item in world.items:
+        assert item.key in gold or former & set(item.episode.slots.filled().values())
+    assert gold <= {item.key for item in world.items}
+
+
+def test_days_share_the_questions_and_tell_each_thing_once():
+    world = make_night_world("scenario_b", seed=0, facts=20)
+    days = split_days(world, 3)
+    assert [len(day.questions) for day in days] == [7, 7, 6]
+    assert [question for day in days for question in day.questions] == list(world.questions)
+    keys = [item.key for day in days for item in day.items]
+    assert sorted(keys) == sorted(item.key for item in world.items)
+    for day in days:
+        told = {item.key for item in day.items}
+        assert all(set(question.gold) <= told for question in day.questions), "a fact and its corrections come together"
+
+
+def config(tmp_path, **changed):
+    return RunConfig(
+        **{
+            "suite": ("scenario_b_night",),
+            "arms": MODES,
+            "extra_arms": {},
+            "own_arms": {},
+            "n": 4,
+            "questions": {},
+            "episodes": 100,
+            "seed": (0,),
+            "seeds": {},
+            "days": 1,
+            "night": {},
+            "drift_text": None,
+            "model": "smollm2-135m",
+            "adapter": "smollm2-135m",
+            "dtype": "auto",
+            "batch_size": 32,
+            "workers": 1,
+            "output": str(tmp_path),
+            "locomo": None,
+            **changed,
+        }
+    )
+
+
+@pytest.mark.model
+def test_a_run_of_two_days_shows_the_modes_and_what_is_kept(tmp_path):
+    open_limits = {"perplexity_limit": 99, "divergence_limit": 99, "locality_limit": 0, "retention_limit": 0}
+    short = {"steps": 1, "questions": 1, "near": 1, "own": 1, "own_passages": 3, "guarded_tokens": 32}
+    night = {**open_limits, **short, "everyday_questions": 2}
+    shown = io.StringIO()
+    folder = run_experiment(
+        config(tmp_path, days=2, n=2, night=night), command=["test"], console=Console(file=shown, width=200)
+    )
+    for mode in ("B0 none", "B1 cross_attention", "B2 consolidated+cross_attention", "B3 consolidated"):
+        assert mode in shown.getvalue()
+    assert "perplexity ratio" in shown.getvalue()
+    rested = json.loads((folder / "worlds" / "scenario_b_night-0" / "rested.json").read_text())
+    assert [night["status"] for night in rested["nights"]] == ["committed", "committed"]
+    assert [(each["day"], each["night"]) for each in rested["asked"]] == [(1, 1), (1, 2), (2, 2)]
+    assert all(first["seconds"] and second["seconds"] for first, second in pairwise(rested["nights"]))
+    assert (folder / "plots" / "scenario_b_night-retention.png").is_file()
+    assert "told on" in (folder / "report.md").read_text()
