@@ -113,7 +113,7 @@ class RunConfig:
             questions=dict(preset["questions"]) if resolved["n"] is None else {},
             seeds={name: tuple(seeds) for name, seeds in preset["seeds"].items()} if resolved["suite"] is None else {},
             days=int(resolved["days"]),
-            night=dict(resolved["night"]),
+            night=dict(resolved["night"] or {}),
             drift_text=None if resolved["drift_text"] is None else str(resolved["drift_text"]),
             episodes=int(resolved["episodes"]),
             seed=tuple(_whole(seed) for seed in _list(resolved["seed"])),
