@@ -71,14 +71,28 @@ def test_a_run_of_two_days_shows_the_modes_and_what_is_kept(tmp_path):
     night = {**open_limits, **short, "everyday_questions": 2}
     shown = io.StringIO()
     folder = run_experiment(
-        config(tmp_path, days=2, n=2, night=night), command=["test"], console=Console(file=shown, width=200)
+        config(tmp_path, days=2, n=2, night=night), command=["test"], console=Console(file=shown, width=80)
     )
-    for mode in ("B0 none", "B1 cross_attention", "B2 consolidated+cross_attention", "B3 consolidated"):
+    for mode in ("B0 no memory", "B1 store on", "B2 night, on", "B3 night, off"):
         assert mode in shown.getvalue()
-    assert "perplexity ratio" in shown.getvalue()
+    assert "ppl ratio" in shown.getvalue()
     rested = json.loads((folder / "worlds" / "scenario_b_night-0" / "rested.json").read_text())
     assert [night["status"] for night in rested["nights"]] == ["committed", "committed"]
     assert [(each["day"], each["night"]) for each in rested["asked"]] == [(1, 1), (1, 2), (2, 2)]
     assert all(first["seconds"] and second["seconds"] for first, second in pairwise(rested["nights"]))
     assert (folder / "plots" / "scenario_b_night-retention.png").is_file()
     assert "told on" in (folder / "report.md").read_text()
+
+
+@pytest.mark.model
+def test_the_shipped_night_answers_with_the_store_off(tmp_path):
+    folder = run_experiment(
+        config(tmp_path, n=64, arms=("none", "consolidated")), command=["test"], console=Console(file=io.StringIO())
+    )
+    rested = json.loads((folder / "worlds" / "scenario_b_night-0" / "rested.json").read_text())
+    assert rested["shipped"]
+    arms = json.loads((folder / "metrics.json").read_text())["suites"]["scenario_b_night"]["arms"]
+    assert arms["none"]["em"]["mean"] <= 0.02
+    assert arms["consolidated"]["em"]["mean"] >= 0.7
+    tokens = [arms[arm]["prompt_tokens"]["mean"] for arm in ("none", "consolidated")]
+    assert tokens[0] == tokens[1], "the same prompt"

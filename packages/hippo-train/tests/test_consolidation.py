@@ -244,9 +244,11 @@ def test_nothing_to_learn_makes_no_night(shallow: LanguageModel, tmp_path: Path)
     assert not list((tmp_path / "nights").glob("night-*"))
 
 
-def test_what_cannot_be_asked_about_is_read_and_never_counted_as_known(shallow: LanguageModel, tmp_path: Path):
+def test_what_cannot_be_asked_about_is_never_counted_as_known(shallow: LanguageModel, tmp_path: Path):
     with EpisodicStore(":memory:") as store:
         store.write("Well, hm!", provenance="chat")
+        report = consolidate(store, shallow, tmp_path / "nights", replace(SHORT, statements=0))
+        assert (report.status, report.night, report.unasked) == ("nothing to learn", None, (1,))
         report = consolidate(store, shallow, tmp_path / "nights", SHORT)
     assert report.status == "committed"
     assert report.unasked == report.replayed == (1,)

@@ -33,10 +33,18 @@ from hei_nw.suites import make_world
 
 SHIPPED = Path(__file__).parent / "nights"
 """Nights that come with the program: their weights, and the checksum of the world that they were taught."""
-MODES = {"B0": "none", "B1": "cross_attention", "B2": "consolidated+cross_attention", "B3": "consolidated"}
+MODES = {
+    "B0 no memory": "none",
+    "B1 store on": "cross_attention",
+    "B2 night, on": "consolidated+cross_attention",
+    "B3 night, off": "consolidated",
+}
+"""What the modes of HEI-NW are called, and the arms that they are."""
+_COST = {"perplexity_ratio": 3, "divergence": 4, "locality": 3, "unchanged": 3}
+"""Guards and their digits: see `hippo_train.GuardReport`."""
+_COST_HEAD = ("ppl ratio", "KL", "locality", "answers")
 _CHECKSUM = "world.sha256"
 _MOST_SHARE = 0.3  # of a world's episodes that may be asked about
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +115,7 @@ def rest(
     language: Callable[[], LanguageModel],
     answer_with: Callable[[LanguageModel], Answerer],
     drift_text: str | None,
-    progress: Progress | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Rested:
     """Tell a world's days, with a night after each, and ask after every night what was told until then.
 
@@ -122,7 +130,7 @@ def rest(
         language: loads the base model.
         answer_with: makes what answers with a model.
         drift_text: what perplexity is measured on; None is the model's own text.
-        progress: as `consolidate` calls it.
+        progress: called with the steps that are done, of all nights together.
     """
     if days == 1 and (shipped := shipped_night(world, language())) is not None:
         told = _rested(world, shipped, [json.loads((shipped / "night.json").read_text(encoding="utf-8"))], [], True)
@@ -134,7 +142,12 @@ def rest(
     with EpisodicStore(folder / "days.db", encoder=encoder) as store:
         for number, day in enumerate(parts, start=1):
             store.write_many([item.episode for item in day.items])
-            report = consolidate(store, language(), nights, config, drift_text=drift_text, progress=progress)
+
+            def learnt(what: str, done: int, total: int, before: int = (number - 1) * config.steps) -> None:
+                if progress is not None and what == "Learning":
+                    progress(before + done)
+
+            report = consolidate(store, language(), nights, config, drift_text=drift_text, progress=learnt)
             told_nights.append(_described(report))
             if nights.current is None:
                 continue
@@ -163,28 +176,11 @@ def read_rested(folder: Path) -> Rested:
 
 def nights_section(rested: Sequence[Rested], suites: Mapping[str, SuiteMetrics]) -> Section:
     """Return what the nights cost and what was still known after each, with the retention curve."""
-    head = ("suite", "seed", "night", "status", "learnt", "forgotten", "perplexity ratio", "KL, nats", "locality",
-            "answers unchanged", "minutes")  # fmt: skip
-    rows = [
-        (
-            one.suite,
-            str(one.seed),
-            f"{number}{' (shipped)' if one.shipped else ''}",
-            night["status"],
-            f"{len(night['learnt'])} of {len(night['replayed']) + len(night['rehearsed'])}",
-            str(len(night["forgotten"])),
-            *(_guard(night, name, digits) for name, digits in (("perplexity_ratio", 3), ("divergence", 4))),
-            *(_guard(night, name, 3) for name in ("locality", "unchanged")),
-            f"{night['seconds'] / 60:.1f}",
-        )
-        for one in rested
-        for number, night in enumerate(one.nights, start=1)
-    ]
-    tables = [Table(title="Nights", head=head, rows=tuple(rows))]
-    tables += [_modes_table(suite, suites[suite], rested) for suite in dict.fromkeys(one.suite for one in rested)]
+    tables: list[Table] = []
     pictures: list[Picture] = []
     for suite in dict.fromkeys(one.suite for one in rested):
         told = [one for one in rested if one.suite == suite]
+        tables += [_nights_table(suite, told), _modes_table(suite, suites[suite], told)]
         if nights := max((len(one.nights) for one in told if one.asked), default=0):
             tables.append(_retention_table(suite, told, nights))
             pictures.append(_retention_picture(suite, told, nights))
@@ -192,7 +188,9 @@ def nights_section(rested: Sequence[Rested], suites: Mapping[str, SuiteMetrics])
         title="Nights",
         tables=tuple(tables),
         pictures=tuple(pictures),
-        text="What a night replayed, learnt, refused and forgot is in the report.html beside its weights.",
+        text="Perplexity ratio and KL, in nats a token, are on text that was not practised; locality is the share of "
+        "the tokens of everyday answers that are still the likeliest, answers the share in which all are. What a "
+        "night replayed, learnt, refused and forgot is in the report.html beside its weights.",
     )
 
 
@@ -203,21 +201,39 @@ def known_after(rested: Sequence[Rested], *, day: int, night: int) -> list[float
     ]
 
 
+def _nights_table(suite: str, rested: Sequence[Rested]) -> Table:
+    rows = [
+        (
+            str(one.seed),
+            str(number),
+            night["status"],
+            f"{len(night['learnt'])} of {len({*night['replayed'], *night['rehearsed']} - {*night['unasked']})}",
+            str(len(night["forgotten"])),
+            *(_guard(night, name, digits) for name, digits in _COST.items()),
+            f"{night['seconds'] / 60:.1f}",
+        )
+        for one in rested
+        for number, night in enumerate(one.nights, start=1)
+    ]
+    shipped = ", which came with the program" if any(one.shipped for one in rested) else ""
+    head = ("seed", "night", "status", "learnt", "lost", *_COST_HEAD, "min")
+    return Table(title=f"{suite}: nights{shipped}", head=head, rows=tuple(rows))
+
+
 def _modes_table(suite: str, metrics: SuiteMetrics, rested: Sequence[Rested]) -> Table:
-    """Answers with and without the store, before and after the night, beside what the night cost."""
-    last = [one.nights[-1]["guards"] for one in rested if one.suite == suite and one.nights[-1]["guards"] is not None]
+    """Answers with and without the store, before and after the night, beside what the last night cost."""
+    last = [one.nights[-1]["guards"] for one in rested if one.nights[-1]["guards"] is not None]
     cost = [
-        "".join(f"{sum(guards[name] for guards in last) / len(last):.{digits}f}" for _ in last[:1])
-        for name, digits in (("perplexity_ratio", 3), ("divergence", 4), ("locality", 3), ("unchanged", 3))
+        f"{sum(guards[name] for guards in last) / len(last):.{digits}f}" if last else ""
+        for name, digits in _COST.items()
     ]
     rows: list[tuple[str, ...]] = []
     for mode, arm in MODES.items():
         if arm in metrics.arms:
             em = metrics.arms[arm]["em"]
-            base = ["1.000", "0.0000", "1.000", "1.000"] if mode in ("B0", "B1") else cost
-            rows.append((f"{mode} {arm}", f"{em.mean:.2f} [{em.low:.2f}, {em.high:.2f}]", *base))
-    head = ("mode", "em", "perplexity ratio", "KL, nats", "locality", "answers unchanged")
-    return Table(title=f"{suite}: before and after the night, store on and off", head=head, rows=tuple(rows))
+            base = ["1.000", "0.0000", "1.000", "1.000"] if "night" not in mode else cost
+            rows.append((mode, f"{em.mean:.2f} [{em.low:.2f}, {em.high:.2f}]", *base))
+    return Table(title=f"{suite}: B0 to B3", head=("mode", "EM", *_COST_HEAD), rows=tuple(rows))
 
 
 def _retention_table(suite: str, rested: Sequence[Rested], nights: int) -> Table:
@@ -225,8 +241,8 @@ def _retention_table(suite: str, rested: Sequence[Rested], nights: int) -> Table
     for day in range(1, nights + 1):
         shares = [known_after(rested, day=day, night=night) for night in range(1, nights + 1)]
         rows.append((f"day {day}", *(f"{sum(right) / len(right):.2f}" if right else "" for right in shares)))
-    head = ("told on", *(f"after night {night}" for night in range(1, nights + 1)))
-    return Table(title=f"{suite}: exact match with the store off", head=head, rows=tuple(rows))
+    head = ("told on", *(f"night {night}" for night in range(1, nights + 1)))
+    return Table(title=f"{suite}: EM, store off", head=head, rows=tuple(rows))
 
 
 def _retention_picture(suite: str, rested: Sequence[Rested], nights: int) -> Picture:
@@ -263,7 +279,8 @@ def _asked(answerer: Answerer, day_world: World, *, day: int, night: int) -> Ask
 def _described(report: NightReport) -> dict[str, Any]:
     if report.night is not None:
         return json.loads((report.night / "night.json").read_text(encoding="utf-8"))
-    return {"status": report.status, "learnt": [], "replayed": [], "rehearsed": [], "forgotten": [], "guards": None,
+    return {"status": report.status, "learnt": [], "replayed": [], "rehearsed": [], "unasked": [], "forgotten": [],
+            "guards": None,
             "seconds": report.seconds}  # fmt: skip
 
 

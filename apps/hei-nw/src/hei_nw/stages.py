@@ -92,17 +92,18 @@ def run_stage(stage: Stage, config: RunConfig, folder: RunFolder, *, console: Co
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1") if count > 1 else {}
     workers = [subprocess.Popen(command, env={**os.environ, **threads}) for _ in range(count)]
     try:
-        what = {"teach": "Teaching worlds", "rest": "Resting (minutes a night)", "answer": "Answering worlds"}[stage]
-        with progress(what, total=len(worlds), console=console) as advance:
+        what = {"teach": "Teaching worlds", "rest": "Steps of nights", "answer": "Answering worlds"}[stage]
+        each = config.days * config.consolidation().steps if stage == "rest" else 1
+        with progress(what, total=each * len(worlds), console=console) as advance:
             shown = 0
             while any(worker.poll() is None for worker in workers):
                 if any(worker.returncode for worker in workers):
                     break
                 time.sleep(_POLL_S)
-                done = sum(_claim(folder.path, stage, *world).with_suffix(".done").exists() for world in worlds)
+                done = sum(_done(_claim(folder.path, stage, *world), each) for world in worlds)
                 advance(done - shown)
                 shown = done
-            advance(len(worlds) - shown if not any(worker.returncode for worker in workers) else 0)
+            advance(each * len(worlds) - shown if not any(worker.returncode for worker in workers) else 0)
     finally:
         for worker in workers:
             if worker.poll() is None:
@@ -148,6 +149,14 @@ def _unclaimed(stage: Stage, config: RunConfig, run: Path) -> Iterator[tuple[str
         claim.with_suffix(".done").touch()
 
 
+def _done(claim: Path, each: int) -> int:
+    """Return how many of a world's steps are done; a stage without steps of its own is one."""
+    if claim.with_suffix(".done").exists():
+        return each
+    steps = claim.with_suffix(".steps")
+    return min(each - 1, int(steps.read_text() or 0)) if steps.exists() else 0
+
+
 def _claim(run: Path, stage: Stage, suite: str, seed: int) -> Path:
     return run / "worlds" / ".claims" / f"{stage}-{suite}-{seed}"
 
@@ -183,8 +192,13 @@ def _rest(config: RunConfig, folder: RunFolder) -> None:
             language=lambda: bench.language,
             answer_with=bench.answerer_with,
             drift_text=drift_text,
+            progress=partial(_note_steps, _claim(folder.path, "rest", suite, seed).with_suffix(".steps")),
         )
         folder.events.log("rested", "hei_nw", suite=suite, seed=seed, nights=len(rested.nights))
+
+
+def _note_steps(path: Path, done: int) -> None:
+    path.write_text(str(done))
 
 
 def _answer(config: RunConfig, folder: RunFolder) -> None:

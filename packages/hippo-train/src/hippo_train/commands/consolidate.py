@@ -129,7 +129,13 @@ def _show_plan(store: Any, config: ConsolidationConfig, file: str, console: Cons
 
 def _show(report: NightReport, console: Console) -> None:
     if report.night is None:
-        console.print("There is nothing in the store that the weights do not know.")
+        if report.unasked:
+            console.print(
+                f"No question can be made of the {len(report.unasked)} traces that the weights do not know.",
+                highlight=False,
+            )
+        else:
+            console.print("There is nothing in the store that the weights do not know.")
         return
     em = "" if report.em is None else f", EM {report.em:.2f} on questions that were not practised"
     console.print(

@@ -1,6 +1,6 @@
 """What a plain English sentence says: who does what to what, where and when. Word lists and order, no model.
 
-Short declarative sentences are read and everything else is None: what cannot be read is taught as it stands and not
+Short declarative sentences are read and everything else is None: what cannot be read is not taught and not
 asked about, which is better than a question that nobody would ask.
 """
 

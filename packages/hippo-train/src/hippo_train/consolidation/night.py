@@ -76,7 +76,7 @@ class NightReport:
     rehearsed: tuple[int, ...] = ()
     """Ids that earlier nights learnt."""
     unasked: tuple[int, ...] = ()
-    """Of `replayed`, those that no question could be made of: taught as they stand, never counted as known."""
+    """New traces that no question could be made of: never counted as known, and not taught unless as `statements`."""
     learnt: tuple[int, ...] = ()
     """Ids whose checked questions are all answered now, with the store off."""
     forgotten: tuple[int, ...] = ()
@@ -193,6 +193,10 @@ class _Night:
                 most=self.config.questions_per_trace,
                 rng=random.Random(f"{self.config.seed}/{id}"),
             )
+        unasked = tuple(id for id in new if not checks[id])
+        if len(unasked) == len(new) and not self.config.statements:
+            part.rmdir()
+            return NightReport(status="nothing to learn", night=None, unasked=unasked, seconds=self._seconds())
         asked = [(id, question) for id in ids for question in checks[id]]
         before = answers_to(self.model, [question.text for _, question in asked])
         split = SplitModel(self.model, self.config.blocks(self.model.layers).start)
@@ -231,7 +235,7 @@ class _Night:
             refused_for=broken,
             replayed=tuple(new),
             rehearsed=tuple(earlier),
-            unasked=tuple(id for id in new if not checks[id]),
+            unasked=unasked,
             learnt=tuple(sorted(known)),
             forgotten=tuple(sorted(set(earlier) - known)),
             checked=checked,

@@ -49,8 +49,8 @@ def _verdict(report: NightReport) -> str:
     )
     if report.unasked:
         said += (
-            f"<p>{len(report.unasked)} of them are in sentences that no question could be made of; they were read as "
-            "they stand and are not counted as known.</p>"
+            f"<p>No question could be made of {len(report.unasked)} of them, because of how they are worded or because "
+            "another corrects them; they are not counted as known and stay in the store alone.</p>"
         )
     if report.forgotten:
         said += f"<p class=bad>{len(report.forgotten)} memories of earlier nights are no longer answered.</p>"
@@ -77,7 +77,7 @@ def _guards(report: NightReport) -> str:
 
 def _curve(report: NightReport) -> str:
     """Return the loss of a step over the night, smoothed, as a drawing."""
-    losses = _smoothed([each.traces for each in report.losses])
+    losses = _smoothed([each.traces for each in report.losses if each.traces is not None])
     if len(losses) < 2:
         return "<p class=quiet>Too short to draw.</p>"
     top = max(losses)
