@@ -71,12 +71,15 @@ def _em_table(suites: dict[str, Any]) -> list[str]:
         rows.append(f"| `{arm}` | " + " | ".join(cells) + " |")
     asked = [_asked(suite) for suite in suites.values()]
     rows.append("| questions × seeds | " + " | ".join(asked) + " |")
-    verdicts = [
-        "passed" if suite["effect"]["passed"] else "**failed**" if "effect" in suite else ""
-        for suite in suites.values()
-    ]
-    rows.append("| effect test | " + " | ".join(verdicts) + " |")
+    if any("effect" in suite for suite in suites.values()):
+        rows.append("| effect test | " + " | ".join(map(_verdict, suites.values())) + " |")
     return rows
+
+
+def _verdict(suite: dict[str, Any]) -> str:
+    if "effect" not in suite:
+        return ""
+    return "passed" if suite["effect"]["passed"] else "**failed**"
 
 
 def _recall_table(suite: dict[str, Any], *, head: str) -> list[str]:
