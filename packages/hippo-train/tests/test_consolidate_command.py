@@ -50,8 +50,10 @@ def test_a_night_from_the_command_tells_what_came_of_it(memory: Path, tmp_path: 
     COMMANDS["consolidate"](settings(**chosen), command="", console=console)
     said = console.export_text()
     assert "committed" in said
-    assert "of 2 new traces learnt" in said
+    assert "of 1 new traces learnt" in said
     assert "report.html" in said
+    with pytest.raises(InvalidInputError, match=r"train\.rewriter"):
+        COMMANDS["consolidate"](settings(**chosen, **{"train.rewriter": "magic"}), command="", console=console)
 
 
 def test_the_entry_point_opens_a_store_whatever_made_its_vectors(tmp_path: Path):

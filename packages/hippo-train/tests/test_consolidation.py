@@ -17,12 +17,23 @@ import pytest
 import torch
 from hippo_adapters import LanguageModel, generate, load_model
 from hippo_adapters.errors import UnsupportedModelError
+from hippo_core import Salience
 from hippo_core.errors import HippoError, InvalidInputError
 from hippo_episodic import EpisodicStore
-from hippo_train import ConsolidationConfig, Nights, ReplayQuestion, consolidate
+from hippo_train import (
+    ConsolidationConfig,
+    LanguageModelRewriter,
+    Nights,
+    OutOfMemoryError,
+    ReplayQuestion,
+    adapted,
+    consolidate,
+    rewrite_traces,
+)
 from hippo_train.consolidation.guards import Guard, GuardReport
-from hippo_train.consolidation.learning import lora_layers
+from hippo_train.consolidation.learning import learning_layers
 from hippo_train.consolidation.lessons import SoftTarget, as_lessons, packed_rows, text_row
+from hippo_train.consolidation.listening import own_text
 from hippo_train.consolidation.own_text import sample_anywhere
 from hippo_train.consolidation.split import SplitModel
 from hippo_train.consolidation.stillness import Stillness
@@ -226,7 +237,7 @@ def test_what_the_weights_know_is_rehearsed_and_not_learnt_anew(
         described = {"model": {"name": "", "digest": shallow.digest}, "config": asdict(SHORT)}
         first = nights.commit(nights.begin(), {**described, "learnt": [1, 2], "forgotten": []})
     store.ledger.mark_known([1, 2], first.name)
-    with lora_layers(shallow, SHORT, None) as adapted:
+    with learning_layers(shallow, SHORT, None) as adapted:
         adapted.save_pretrained(first)
     report = consolidate(store, shallow, nights, SHORT)
     assert set(report.replayed) == {3, 4}
@@ -254,6 +265,58 @@ def test_what_cannot_be_asked_about_is_never_counted_as_known(shallow: LanguageM
     assert report.unasked == report.replayed == (1,)
     assert report.learnt == ()
     assert report.em is None
+
+
+def test_what_cannot_be_asked_about_takes_no_place_from_what_can(shallow: LanguageModel, tmp_path: Path):
+    with EpisodicStore(":memory:") as store:
+        for i in range(40):
+            store.write(f"Well, hm {i}!", provenance="chat", salience=Salience(score=1.0))
+        kept = store.write(FACTS[0], provenance="chat", salience=Salience(score=0.0)).id
+        report = consolidate(store, shallow, tmp_path / "nights", replace(SHORT, statements=0, traces=2))
+    assert report.replayed == (kept,)
+    assert len(report.unasked) == 40
+
+
+def test_own_text_is_heard_once(shallow: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    config = replace(SHORT, everyday_questions=2)
+    heard = own_text(shallow, config, tmp_path, guarded=True)
+    assert len(heard.passages) == 3
+    assert [len(row) for row in heard.guarded] == [16]
+    with monkeypatch.context() as patched:
+        patched.setattr("hippo_train.consolidation.listening.sample_passages", None)
+        assert own_text(shallow, config, tmp_path, guarded=True) == heard
+    assert own_text(shallow, config, tmp_path, guarded=False).guarded == []
+    other = own_text(shallow, replace(config, seed=1), tmp_path, guarded=False)
+    assert other.passages != heard.passages, "other settings are heard anew"
+    for damaged in ("{", "[]", '{"key": 1}'):
+        (tmp_path / "own-text.json").write_text(damaged)
+        assert own_text(shallow, config, tmp_path, guarded=True) == heard
+
+
+def test_a_model_makes_up_questions_that_it_can_answer(tmp_path: Path):
+    model = load_model("smollm2-135m", dtype="float32")
+    told = "Beyond the orchard, Petra Lindqvist keeps eleven grey donkeys."
+    rewriter = LanguageModelRewriter(model, samples=24)
+    assert not rewrite_traces(["Mumbling about nothing."])[0].questions
+    (rewrite, *_) = rewriter([told, "Mumbling about nothing."])
+    plain = rewrite_traces([told])[0]
+    made_up = [each for each in rewrite.questions if each not in plain.questions]
+    assert made_up
+    for question in made_up:
+        assert question.text.endswith("?")
+        assert question.answer.lower() in told.lower()
+        assert question.answer.lower() not in question.text.lower()
+    assert rewriter([told])[0] == rewrite, "the same text has the same questions"
+
+
+def test_a_night_that_finds_too_little_memory_says_what_to_lower(
+    shallow: LanguageModel, store: EpisodicStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    nights = Nights(tmp_path / "nights")
+    monkeypatch.setattr("hippo_train.consolidation.night.learn", lambda *_: torch.empty(2**60))
+    with pytest.raises(OutOfMemoryError, match="fewer `questions`"):
+        consolidate(store, shallow, nights, SHORT)
+    assert nights.current is None
 
 
 def test_nights_of_another_model_or_shape_are_refused(shallow: LanguageModel, store: EpisodicStore, tmp_path: Path):
@@ -340,6 +403,7 @@ def test_the_guard_sees_what_changed(shallow: LanguageModel):
         ({"perplexity_limit": 0.9}, "`perplexity_limit`"),
         ({"locality_limit": 98}, "`locality_limit`"),
         ({"learning_rate": 0}, "`learning_rate`"),
+        ({"target": "layers:a-b"}, "`target`"),
     ],
 )
 def test_settings_out_of_range_are_named(changed: dict[str, object], said: str):
@@ -349,8 +413,11 @@ def test_settings_out_of_range_are_named(changed: dict[str, object], said: str):
 
 def test_blocks_that_the_model_lacks_are_named():
     assert list(ConsolidationConfig().blocks(30)) == list(range(19, 28))
-    with pytest.raises(InvalidInputError, match="1 to 4"):
-        ConsolidationConfig(first_block=5).blocks(4)
+    assert list(ConsolidationConfig(target="layers:20-22").blocks(30)) == [19, 20, 21]
+    assert list(ConsolidationConfig(target="layers:3").blocks(30)) == [2]
+    for config in (ConsolidationConfig(first_block=5), ConsolidationConfig(target="layers:2-5")):
+        with pytest.raises(InvalidInputError, match="1 to 4"):
+            config.blocks(4)
 
 
 def test_questions_stand_alone_and_after_others(shallow: LanguageModel):
@@ -368,36 +435,74 @@ def test_questions_stand_alone_and_after_others(shallow: LanguageModel):
     assert learnt.split() == answers, "the answers and nothing else"
 
 
-def test_stillness_is_the_change_that_ordinary_text_meets(shallow: LanguageModel):
-    config = ConsolidationConfig(first_block=2, last_block=3, r=3)
+@pytest.mark.parametrize("target", ["lora", "layers:2-3"])
+def test_stillness_is_the_change_that_ordinary_text_meets(shallow: LanguageModel, target: str):
+    blocks = {"first_block": 2, "last_block": 3, "r": 3} if target == "lora" else {}
     split = SplitModel(shallow, 1)
     rows = [text_row([7, 8, 9, 10, 11]), text_row([20, 21, 22]), text_row([30, 31, 32])]
     lessons = as_lessons(split, rows)
-    with lora_layers(shallow, config, None) as adapted:
+    with learning_layers(shallow, ConsolidationConfig(target=target, **blocks), None) as adapted:
         still = Stillness.of(adapted, split, lessons)
         assert len(still.moments) == 6
         assert still.change().item() == 0.0
         layers = list(still.moments)
         torch.manual_seed(0)
-        for layer in layers:
-            layer.lora_B["default"].weight.data.normal_(std=1e-4)
+        learning = [weight for name, weight in adapted.named_parameters() if weight.requires_grad]
+        learning = [weight for weight in learning if (weight == 0).all()] if target == "lora" else learning
+        assert len(learning) == 6
+        for weight in learning:
+            weight.data += 1e-4 * torch.randn_like(weight)
         seen: dict[object, list[torch.Tensor]] = {}
         hooks = [
-            layer.register_forward_hook(lambda each, x, _: seen.setdefault(each, []).append(x[0])) for layer in layers
+            each.learning.register_forward_hook(lambda layer, x, _: seen.setdefault(layer, []).append(x[0]))
+            for each in layers
         ]
         for lesson in lessons:
             split.logits([lesson.states], [lesson.learnt])
         for hook in hooks:
             hook.remove()
         wanted = 0.0
-        for layer in layers:
-            x = torch.cat([each.flatten(0, -2) for each in seen[layer]])
-            plain = layer.base_layer(x)
-            wanted += ((layer(x) - plain).square().sum() / plain.square().sum()).item()
+        for each in layers:
+            x = torch.cat([part.flatten(0, -2) for part in seen[each.learning]])
+            plain = each.base(x)
+            wanted += ((each.learning(x) - plain).square().sum() / plain.square().sum()).item()
         change = still.change()
         assert change.item() == pytest.approx(wanted, rel=1e-2)
         change.backward()
-        assert all(layer.lora_B["default"].weight.grad is not None for layer in layers)
+        assert all(weight.grad is not None for weight in learning)
+
+
+def test_whole_layers_learn_and_are_taken_back_to_the_last_bit(
+    shallow: LanguageModel, store: EpisodicStore, tmp_path: Path
+):
+    before = weights(shallow)
+    config = replace(SHORT, target="layers:3-4", learning_rate=1e-2)
+    prompt = [f"Question: {FACTS[0]}\nAnswer:"]
+    said = generate(shallow, prompt)[0].text
+    first = consolidate(store, shallow, tmp_path / "nights", config)
+    assert first.status == "committed"
+    assert first.night is not None
+    after = weights(shallow)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    bits_of_first = bits(first.night)
+    with adapted(shallow, first.night) as taught:
+        learnt = weights(taught)
+        changed = [name for name in learnt if ".modules_to_save." in name]
+        assert len(changed) == 6
+        assert not any(
+            torch.equal(learnt[name], learnt[name.replace("modules_to_save.default", "original_module")])
+            for name in changed
+        )
+    assert generate(shallow, prompt)[0].text == said
+    store.write("The price of the barn is nine.", provenance="chat")
+    second = consolidate(store, shallow, tmp_path / "nights", config)
+    assert second.status == "committed"
+    nights = Nights(tmp_path / "nights")
+    assert nights.roll_back() == first.night
+    assert bits(first.night) == bits_of_first
+    with pytest.raises(InvalidInputError, match=r"`target` was layers:3-4"):
+        consolidate(store, shallow, nights, replace(config, target="layers:4"))
 
 
 def test_text_from_anywhere_is_not_all_of_one_kind(shallow: LanguageModel):

@@ -8,7 +8,7 @@ import torch
 from hippo_adapters import LanguageModel, load_model
 from hippo_core.errors import InvalidInputError
 from hippo_train import ConsolidationConfig, adapted, export_adapter
-from hippo_train.consolidation.learning import lora_layers, save_layers
+from hippo_train.consolidation.learning import learning_layers, save_layers
 
 pytestmark = pytest.mark.model
 
@@ -22,13 +22,14 @@ def shallow() -> LanguageModel:
     return model
 
 
-@pytest.fixture
-def adapter(shallow: LanguageModel, tmp_path: Path) -> Path:
-    with lora_layers(shallow, ConsolidationConfig(first_block=1, last_block=4), None) as layers:
+@pytest.fixture(params=["lora", "layers:2-3"])
+def adapter(shallow: LanguageModel, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    lora = {"first_block": 1, "last_block": 4} if request.param == "lora" else {}
+    with learning_layers(shallow, ConsolidationConfig(target=request.param, **lora), None) as layers:
         generator = torch.Generator().manual_seed(0)
         for weight in layers.parameters():
             if weight.requires_grad:
-                weight.data.normal_(std=0.1, generator=generator)
+                weight.data += 0.1 * torch.randn(weight.shape, generator=generator)
         save_layers(layers, tmp_path / "adapter", base=shallow.name)
     (tmp_path / "adapter" / "run.json").write_text(f'{{"model": "{shallow.digest}"}}')
     return tmp_path / "adapter"
@@ -60,4 +61,8 @@ def test_what_cannot_be_exported_is_named(shallow: LanguageModel, adapter: Path,
         export_adapter(shallow, tmp_path, tmp_path / "merged")
     with pytest.raises(InvalidInputError, match="not empty"):
         export_adapter(shallow, adapter, adapter)
+    weights = adapter / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(InvalidInputError, match="damaged"), adapted(shallow, adapter):
+        pass
     assert not (tmp_path / "merged").exists()

@@ -10,11 +10,13 @@ from hippo_train.consolidation import (
     CheckedQuestion,
     ConsolidationConfig,
     GuardReport,
+    LanguageModelRewriter,
     NightProgress,
     NightReport,
     Nights,
     ReplayQuestion,
     Rewrite,
+    Rewriter,
     StepLosses,
     consolidate,
     rewrite_traces,
@@ -24,6 +26,7 @@ from hippo_train.data import TokenRow, prompted, read_rows
 from hippo_train.episodes import Cluster, TrainingQuestion, make_cluster
 from hippo_train.export import adapted, export_adapter
 from hippo_train.lora import LoraConfig, LoraLogEntry, LoraTrainingConfig, train_lora
+from hippo_train.memory import OutOfMemoryError
 from hippo_train.shapes import KNOWN_SHAPES, MemoryAccount, ModelShape, account
 from hippo_train.words import Words, reserved_words, whole_words
 
@@ -35,6 +38,7 @@ __all__ = [
     "Cluster",
     "ConsolidationConfig",
     "GuardReport",
+    "LanguageModelRewriter",
     "LogEntry",
     "LoraConfig",
     "LoraLogEntry",
@@ -44,8 +48,10 @@ __all__ = [
     "NightProgress",
     "NightReport",
     "Nights",
+    "OutOfMemoryError",
     "ReplayQuestion",
     "Rewrite",
+    "Rewriter",
     "StepLosses",
     "TokenRow",
     "TrainingQuestion",

@@ -16,6 +16,7 @@ from torch import nn
 
 from hippo_train.alike import AlikeWords
 from hippo_train.episodes import Cluster, make_cluster
+from hippo_train.memory import memory_explained
 from hippo_train.pool import Pool, make_batch, make_pool
 from hippo_train.reading_loss import exact_match, reading_loss, refusals
 from hippo_train.words import Words, reserved_words, whole_words
@@ -107,6 +108,7 @@ def training_clusters(model: LanguageModel, *, seed: int, count: int, held_out: 
     return [make_cluster(drawn, rng) for _ in range(count)]
 
 
+@memory_explained("fewer `clusters`, `rows` or `traces_per_step`, or `dtype` bfloat16")
 def train_adapter(
     model: LanguageModel,
     training: AdapterTrainingConfig | None = None,

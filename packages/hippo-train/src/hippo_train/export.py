@@ -1,4 +1,4 @@
-"""LoRA that was trained here: on a model for a while, or merged into a model of its own."""
+"""What was trained here, LoRA or whole layers: on a model for a while, or merged into a model of its own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from hippo_adapters import LanguageModel
 from hippo_core.errors import InvalidInputError
+from safetensors import SafetensorError, safe_open
 
 _WEIGHTS, _CONFIG = "adapter_model.safetensors", "adapter_config.json"
 _NOTES = ("night.json", "run.json")  # of `consolidate` and of `train_lora`
@@ -19,7 +20,7 @@ _NOTES = ("night.json", "run.json")  # of `consolidate` and of `train_lora`
 
 @contextmanager
 def adapted(model: LanguageModel, folder: str | Path) -> Generator[LanguageModel]:
-    """Put an adapter's LoRA layers into a model while the context lasts; afterwards it is the model it was.
+    """Put an adapter's layers into a model while the context lasts; afterwards it is the model it was.
 
     Args:
         model: the base that the adapter was trained on.
@@ -29,7 +30,7 @@ def adapted(model: LanguageModel, folder: str | Path) -> Generator[LanguageModel
         The same network under a digest of its own, so that states that were kept for the base are not taken for its.
 
     Raises:
-        InvalidInputError: no adapter there, or one of another base.
+        InvalidInputError: no adapter there, a damaged one, or one of another base.
     """
     from peft import PeftModel
 
@@ -63,7 +64,7 @@ def export_adapter(model: LanguageModel, folder: str | Path, output: str | Path)
         output: a folder that is empty or does not exist; `load_model` and transformers read it.
 
     Raises:
-        InvalidInputError: no adapter there, one of another base, or an output folder with something in it.
+        InvalidInputError: no adapter there, a damaged one, one of another base, or something in the output folder.
 
     Cost:
         A copy of the weights it touches while it works, and the model's size on disk.
@@ -79,9 +80,9 @@ def export_adapter(model: LanguageModel, folder: str | Path, output: str | Path)
             for layer in layers:
                 layer.merge()
             merged = {
-                name.replace(".base_layer", ""): tensor.contiguous()
+                name.replace(".base_layer", "").replace(".modules_to_save.default", ""): tensor.contiguous()
                 for name, tensor in network.state_dict().items()
-                if ".lora_" not in name
+                if ".lora_" not in name and ".original_module." not in name
             }
             network.save_pretrained(target, state_dict=merged)
             model.tokenizer.save_pretrained(target)
@@ -95,6 +96,13 @@ def _checked(folder: str | Path, model: LanguageModel) -> Path:
     source = Path(folder)
     if missing := [name for name in (_CONFIG, _WEIGHTS) if not (source / name).is_file()]:
         raise InvalidInputError(f"{source} holds no LoRA adapter: {missing[0]} is missing.")
+    try:
+        with safe_open(source / _WEIGHTS, framework="pt"):
+            pass  # its header, against its length
+    except SafetensorError as exc:
+        raise InvalidInputError(
+            f"{source / _WEIGHTS} is damaged ({exc}); restore it, or go back to an earlier night (`Nights.roll_back`)."
+        ) from exc
     for name in _NOTES:
         if (source / name).is_file():
             noted = json.loads((source / name).read_text(encoding="utf-8")).get("model")

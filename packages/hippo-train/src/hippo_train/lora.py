@@ -17,6 +17,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from hippo_train.data import IGNORED, TokenRow, pack
+from hippo_train.memory import memory_explained
 
 _NOTE = "run.json"
 """What a folder's checkpoints are of."""
@@ -136,6 +137,7 @@ def quantise(model: LanguageModel) -> None:
     network.is_loaded_in_4bit = True  # what PEFT asks before it adapts such layers
 
 
+@memory_explained("a smaller `micro_batch` or `seq_len`, or load the base in 4 bits (train=qlora)")
 def train_lora(
     model: LanguageModel,
     rows: Sequence[TokenRow],
@@ -169,6 +171,7 @@ def train_lora(
     Raises:
         InvalidInputError: no rows, a layer name that the model lacks, or checkpoints of another run in `output`.
         MissingExtraError: `load_in_4bit` without bitsandbytes.
+        OutOfMemoryError: too little memory; the message says what to lower.
     """
     training, lora = training or LoraTrainingConfig(), lora or LoraConfig()
     if not rows:

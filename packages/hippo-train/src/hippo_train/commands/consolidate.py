@@ -18,7 +18,14 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from hippo_train.commands._output import output_folder
 from hippo_train.commands._settings import settings
-from hippo_train.consolidation import ConsolidationConfig, NightReport, Nights, consolidate, rewrite_traces
+from hippo_train.consolidation import (
+    ConsolidationConfig,
+    LanguageModelRewriter,
+    NightReport,
+    Nights,
+    consolidate,
+    rewrite_traces,
+)
 
 GROUP = "hippo.stores"
 
@@ -27,6 +34,9 @@ def run(resolved: Mapping[str, Any], *, command: str, console: Console) -> None:
     """Consolidate a store and say what came of it."""
     chosen = dict(resolved["train"])
     dry_run, watch, at = chosen.pop("dry_run"), chosen.pop("watch"), chosen.pop("at")
+    made_up = chosen.pop("rewriter")
+    if made_up not in ("templates", "model"):
+        raise InvalidInputError(f"`train.rewriter` must be 'templates' or 'model', not {made_up!r}.")
     folder, drift_text = chosen.pop("nights"), _text(chosen.pop("drift_text"))
     config = settings(ConsolidationConfig, chosen, group="train")
     hour, minute = _time_of_day(at)
@@ -37,11 +47,14 @@ def run(resolved: Mapping[str, Any], *, command: str, console: Console) -> None:
         return
     nights = Nights(output_folder(folder))
     model = load_model(**resolved["model"])
+    rewriter = LanguageModelRewriter(model, seed=config.seed) if made_up == "model" else rewrite_traces
     while True:
         if watch:
             _sleep_until(_next(datetime.now().astimezone(), hour, minute), console)
         with open_store(kind, file) as store, _Bars(console) as bars:
-            report = consolidate(store, model, nights, config, drift_text=drift_text, progress=bars.told)
+            report = consolidate(
+                store, model, nights, config, drift_text=drift_text, rewriter=rewriter, progress=bars.told
+            )
         _show(report, console)
         if not watch:
             return

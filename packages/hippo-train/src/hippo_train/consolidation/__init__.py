@@ -1,5 +1,6 @@
 """Sleep: traces become statements and questions, and weights learn them without forgetting the rest."""
 
+from hippo_train.consolidation.asking import LanguageModelRewriter, Rewriter
 from hippo_train.consolidation.clauses import Clause, read_clause
 from hippo_train.consolidation.config import ConsolidationConfig
 from hippo_train.consolidation.guards import GuardReport
@@ -13,11 +14,13 @@ __all__ = [
     "Clause",
     "ConsolidationConfig",
     "GuardReport",
+    "LanguageModelRewriter",
     "NightProgress",
     "NightReport",
     "Nights",
     "ReplayQuestion",
     "Rewrite",
+    "Rewriter",
     "StepLosses",
     "consolidate",
     "read_clause",

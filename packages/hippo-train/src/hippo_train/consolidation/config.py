@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from hippo_core.errors import InvalidInputError
+
+_LAYERS = re.compile(r"layers:(\d+)(?:-(\d+))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,8 @@ class ConsolidationConfig:
     checks_per_trace: int = 2
     """Questions about a trace that are never learnt and judge whether it is known; all must be right."""
 
+    target: str = "lora"
+    """What learns: `lora`, layers beside the weights, or `layers:FIRST-LAST`, the MLP weights of those blocks."""
     r: int = 8
     """Rank of the LoRA layers."""
     alpha: float = 16.0
@@ -50,8 +55,8 @@ class ConsolidationConfig:
     """What the last two weigh in the loss, where the traces weigh 1."""
     stillness_weight: float = 15.0
     """What the change of the layers' outputs on ordinary text weighs in the loss."""
-    learning_rate: float = 3e-3
-    """At its highest, after 15 steps; a cosine brings it down to a thirtieth."""
+    learning_rate: float | None = None
+    """At its highest, after 15 steps; a cosine brings it down to a thirtieth. None is 3e-3, and 1e-4 for `layers:`."""
 
     perplexity_limit: float = 1.02
     """The night is refused above this ratio of perplexities, after to before, on text that was not practised."""
@@ -76,10 +81,11 @@ class ConsolidationConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
                 raise InvalidInputError(f"`{name}` must be a whole number from {least}, not {value!r}.")
-        if self.alpha <= 0 or not 0 < self.learning_rate < 1:
+        if self.target != "lora" and not _LAYERS.fullmatch(self.target):
+            raise InvalidInputError(f"`target` must be 'lora' or 'layers:20-22', say, not {self.target!r}.")
+        if self.alpha <= 0 or not 0 < self.rate < 1:
             raise InvalidInputError(
-                f"`alpha` must be above 0 and `learning_rate` between 0 and 1, not {self.alpha!r} and "
-                f"{self.learning_rate!r}."
+                f"`alpha` must be above 0 and `learning_rate` between 0 and 1, not {self.alpha!r} and {self.rate!r}."
             )
         for name in ("reminder_weight", "stillness_weight"):
             if getattr(self, name) < 0:
@@ -93,16 +99,24 @@ class ConsolidationConfig:
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInputError(f"`{name}` must lie in [0, 1], not {getattr(self, name)!r}.")
 
+    @property
+    def rate(self) -> float:
+        """The learning rate at its highest."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return 3e-3 if self.target == "lora" else 1e-4
+
     def blocks(self, layers: int) -> range:
         """Return the blocks that learn in a model of so many, counted from 0.
 
         Raises:
             InvalidInputError: blocks that the model does not have.
         """
-        first = round(layers * 19 / 30) + 1 if self.first_block is None else self.first_block
-        last = max(first, round(layers * 28 / 30)) if self.last_block is None else self.last_block
+        if named := _LAYERS.fullmatch(self.target):
+            first, last = int(named[1]), int(named[2] or named[1])
+        else:
+            first = round(layers * 19 / 30) + 1 if self.first_block is None else self.first_block
+            last = max(first, round(layers * 28 / 30)) if self.last_block is None else self.last_block
         if not 1 <= first <= last <= layers:
-            raise InvalidInputError(
-                f"`first_block` to `last_block` must lie within 1 to {layers}, not {first} to {last}."
-            )
+            raise InvalidInputError(f"The blocks that learn must lie within 1 to {layers}, not {first} to {last}.")
         return range(first - 1, last)

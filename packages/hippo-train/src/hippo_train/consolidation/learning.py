@@ -1,11 +1,11 @@
-"""The steps of a night: LoRA on the model's middle blocks, traces and the model's own text mixed in every step."""
+"""The steps of a night, of LoRA or of whole layers: traces and the model's own text mixed in every step."""
 
 from __future__ import annotations
 
 import json
 import math
 import random
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,34 +51,26 @@ class StepLosses:
     own: float | None
     """KL from the base model on its own text."""
     change: float | None
-    """What LoRA changes of what its layers say in ordinary text, as a share, summed over the layers (`Stillness`)."""
+    """What changes of what the layers say in ordinary text, as a share, summed over the layers (`Stillness`)."""
 
 
 @contextmanager
-def lora_layers(model: LanguageModel, config: ConsolidationConfig, parent: Path | None) -> Generator[Any]:
-    """Put LoRA layers into the model, `parent`'s or new ones, and take them out again at the end.
+def learning_layers(model: LanguageModel, config: ConsolidationConfig, parent: Path | None) -> Generator[Any]:
+    """Put what learns beside the model's weights, `parent`'s layers or new ones, and take it away again at the end.
+
+    Whole layers are copies that stand in for the model's own, which are never written to.
 
     Yields:
         PEFT's model around it, to be trained and saved.
     """
-    from peft import LoraConfig, PeftModel, get_peft_model
+    from peft import PeftModel, get_peft_model
 
     network: Any = model.model
     # By its name PEFT would ask the Hugging Face hub about the model when it saves
     named, network.name_or_path = network.name_or_path, None
     torch.manual_seed(config.seed)
     if parent is None:
-        names = {name.rpartition(".")[2] for name, layer in network.named_modules() if isinstance(layer, nn.Linear)}
-        adapted: Any = get_peft_model(
-            network,
-            LoraConfig(
-                r=config.r,
-                lora_alpha=config.alpha,  # pyright: ignore[reportArgumentType] - a float does as well
-                target_modules=[name for name in _MLP if name in names],
-                layers_to_transform=list(config.blocks(model.layers)),
-                task_type="CAUSAL_LM",
-            ),
-        )
+        adapted: Any = get_peft_model(network, _peft_config(model, config))
     else:
         adapted = PeftModel.from_pretrained(network, str(parent), is_trainable=True)
         adapted.peft_config["default"].base_model_name_or_path = None
@@ -88,6 +80,28 @@ def lora_layers(model: LanguageModel, config: ConsolidationConfig, parent: Path 
         adapted.unload()
         network.name_or_path = named
         network.requires_grad_(False).eval()
+
+
+def _peft_config(model: LanguageModel, config: ConsolidationConfig) -> Any:
+    from peft import LoraConfig
+    from peft.utils.constants import DUMMY_TARGET_MODULES
+
+    network: Any = model.model
+    blocks = list(config.blocks(model.layers))
+    if config.target != "lora":
+        return LoraConfig(
+            target_modules=DUMMY_TARGET_MODULES,
+            modules_to_save=[f"layers.{block}.mlp" for block in blocks],
+            task_type="CAUSAL_LM",
+        )
+    names = {name.rpartition(".")[2] for name, layer in network.named_modules() if isinstance(layer, nn.Linear)}
+    return LoraConfig(
+        r=config.r,
+        lora_alpha=config.alpha,  # pyright: ignore[reportArgumentType] - a float does as well
+        target_modules=[name for name in _MLP if name in names],
+        layers_to_transform=blocks,
+        task_type="CAUSAL_LM",
+    )
 
 
 def save_layers(adapted: Any, folder: Path, *, base: str) -> None:
@@ -105,21 +119,31 @@ def learn(
     curriculum: Curriculum,
     config: ConsolidationConfig,
     on_step: Callable[[StepLosses], None] | None = None,
+    *,
+    order: Iterator[Sequence[Lesson]] | None = None,
 ) -> list[StepLosses]:
-    """Train the LoRA layers and return the losses of every step."""
+    """Train the layers and return the losses of every step.
+
+    Args:
+        adapted: what `learning_layers` yields.
+        split: the same model, cut below the layers.
+        curriculum: what the steps draw from.
+        config: how.
+        on_step: called after each step.
+        order: the rows about traces of each step; None is every row in turn, shuffled anew each time.
+    """
     rng = random.Random(config.seed)
     weights: list[Tensor] = [weight for weight in adapted.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=0.0, betas=(0.9, 0.98))
-    turns = _Turns(curriculum.questions, rng)
+    optimizer = torch.optim.AdamW(weights, lr=config.rate, weight_decay=0.0, betas=(0.9, 0.98))
+    order = order or _turns(curriculum.questions, config.questions, rng)
     weight = {"traces": 1.0, "near": config.reminder_weight, "own": config.reminder_weight}
     still = Stillness.of(adapted, split, [*curriculum.near, *curriculum.own]) if config.stillness_weight else None
     log: list[StepLosses] = []
     for step in range(config.steps):
-        rate = config.learning_rate * _warm_cosine(step, config.steps)
+        rate = config.rate * _warm_cosine(step, config.steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        taught = turns.next(config.questions)
-        taught += rng.sample(curriculum.statements, min(config.statements, len(curriculum.statements)))
+        taught = [*next(order), *rng.sample(curriculum.statements, min(config.statements, len(curriculum.statements)))]
         kinds = {
             "traces": taught,
             "near": rng.sample(curriculum.near, min(config.near, len(curriculum.near))),
@@ -162,22 +186,15 @@ def _backward(split: SplitModel, lessons: Sequence[Lesson], weight: float) -> fl
     return total
 
 
-class _Turns:
-    """Every row in turn, in another order each time."""
-
-    def __init__(self, rows: Sequence[Lesson], rng: random.Random) -> None:
-        self._rows = rows
-        self._rng = rng
-        self._waiting: list[Lesson] = []
-
-    def next(self, questions: int) -> list[Lesson]:
-        """Return rows that ask at least so many questions together; none where there are none."""
+def _turns(rows: Sequence[Lesson], questions: int, rng: random.Random) -> Iterator[list[Lesson]]:
+    """Yield rows that ask at least so many questions together; none where there are none."""
+    waiting: list[Lesson] = []
+    while True:
         found: list[Lesson] = []
-        while self._rows and sum(row.questions for row in found) < questions:
-            if not self._waiting:
-                self._waiting = self._rng.sample(self._rows, len(self._rows))
-            found.append(self._waiting.pop())
-        return found
+        while rows and sum(row.questions for row in found) < questions:
+            waiting = waiting or rng.sample(rows, len(rows))
+            found.append(waiting.pop())
+        yield found
 
 
 def _warm_cosine(step: int, steps: int) -> float:

@@ -14,9 +14,10 @@ from hippo_core import SupportsTeaching, UnknownIdError
 from hippo_core.checks import checked_kind
 from hippo_core.errors import InvalidInputError
 
+from hippo_train.consolidation.asking import Rewriter
 from hippo_train.consolidation.config import ConsolidationConfig
 from hippo_train.consolidation.guards import Guard, GuardReport, answers_to, normalised
-from hippo_train.consolidation.learning import Curriculum, StepLosses, learn, lora_layers, save_layers
+from hippo_train.consolidation.learning import Curriculum, StepLosses, learn, learning_layers, save_layers
 from hippo_train.consolidation.lessons import (
     as_lessons,
     as_reminders,
@@ -26,18 +27,19 @@ from hippo_train.consolidation.lessons import (
     statement_row,
     text_row,
 )
+from hippo_train.consolidation.listening import own_text
 from hippo_train.consolidation.nights import Nights
-from hippo_train.consolidation.own_text import sample_anywhere, sample_passages, sample_questions
 from hippo_train.consolidation.rewrites import ReplayQuestion, rewrite_traces, unanswered_questions
 from hippo_train.consolidation.split import SplitModel
+from hippo_train.memory import memory_explained
 
 NightProgress = Callable[[str, int, int], None]
 """Called with (what is being done, how much of it is done, how much there is)."""
 
-_OWN_TOKENS = 64
-_GUARDED_ROW, _SAMPLED_ROW = 1024, 256  # one sampled token waits for the last: short rows
+_GUARDED_ROW = 1024  # tokens
 _NEAR = 100
 _MOST_ROUNDS, _VISITS = 3, 4  # a row that is met fewer times is not worth keeping states of
+_LESS = "fewer `questions` and `own` passages in a step, fewer `traces`, a higher `first_block`, or `dtype` bfloat16"
 _MOST_TOKENS = 96  # of a statement; a longer trace is taught by its questions alone
 
 
@@ -76,7 +78,7 @@ class NightReport:
     rehearsed: tuple[int, ...] = ()
     """Ids that earlier nights learnt."""
     unasked: tuple[int, ...] = ()
-    """New traces that no question could be made of: never counted as known, and not taught unless as `statements`."""
+    """Traces that no question could be made of: never counted as known, and not taught unless as `statements`."""
     learnt: tuple[int, ...] = ()
     """Ids whose checked questions are all answered now, with the store off."""
     forgotten: tuple[int, ...] = ()
@@ -100,9 +102,10 @@ def consolidate(
     config: ConsolidationConfig | None = None,
     *,
     drift_text: str | None = None,
+    rewriter: Rewriter = rewrite_traces,
     progress: NightProgress | None = None,
 ) -> NightReport:
-    """Teach a store's traces to LoRA layers, and put them in force if they cost nothing else.
+    """Teach a store's traces to the weights, and put them in force if they cost nothing else.
 
     Each trace becomes statements and questions (`rewrite_traces`); every step mixes them with questions that no trace
     answers and with the model's own text, on both of which the base model's expectations are kept. Then the guards
@@ -116,6 +119,7 @@ def consolidate(
         nights: the folder that keeps the adapters, of this store and this model.
         config: how; the defaults if None.
         drift_text: what perplexity is measured on; None is text that the model says by itself.
+        rewriter: makes statements and questions of the traces; `LanguageModelRewriter` adds a model's own questions.
         progress: called as the night goes on.
 
     Returns:
@@ -128,13 +132,14 @@ def consolidate(
         InvalidInputError: a store that keeps no ledger, nights of another model, or another night under way there.
         HippoError: the adapter in force learnt what was redacted since; the ledger says what to retrain from.
         UnsupportedModelError: a model that cannot be run in two parts.
+        OutOfMemoryError: too little memory; the message says what to lower.
     """
     checked_kind(store, SupportsTeaching, name="store", hint="a store with `replay_batches` and a `ledger`")
     checked_kind(model, LanguageModel, name="model", hint="from `load_model`")
     config = config or ConsolidationConfig()
     folder = nights if isinstance(nights, Nights) else Nights(nights)
-    with folder.lock():
-        return _Night(store, model, folder, config, drift_text, progress or _silent).run()
+    with folder.lock(), memory_explained(_LESS):
+        return _Night(store, model, folder, config, drift_text, rewriter, progress or _silent).run()
 
 
 class _Night:
@@ -145,10 +150,11 @@ class _Night:
         nights: Nights,
         config: ConsolidationConfig,
         drift_text: str | None,
+        rewriter: Rewriter,
         progress: NightProgress,
     ) -> None:
         self.store, self.model, self.nights, self.config = store, model, nights, config
-        self.drift_text, self.progress = drift_text, progress
+        self.drift_text, self.rewriter, self.progress = drift_text, rewriter, progress
         self.start = time.perf_counter()
         self.rng = random.Random(config.seed)
         self.parent = nights.current
@@ -162,8 +168,8 @@ class _Night:
                 f"{parent} started from {of['name']}, not from {self.model.name}; choose another folder of nights."
             )
         # A night goes on with the layers that it finds; others would not be read from its file
-        for name in ("r", "alpha", "first_block", "last_block"):
-            if (was := described["config"][name]) != (given := getattr(self.config, name)):
+        for name in ("target", "r", "alpha", "first_block", "last_block"):
+            if (was := described["config"].get(name, "lora")) != (given := getattr(self.config, name)):
                 raise InvalidInputError(
                     f"`{name}` was {was} in {parent}, on which this night is to build, not {given}; keep it, or choose "
                     "another folder of nights."
@@ -175,14 +181,14 @@ class _Night:
         if self.parent is not None:
             self.store.ledger.require_clean(self.parent.name)
             self.store.ledger.derive(name, parent=self.parent.name)
-        new = self._new_traces(name)
+        new, unasked = self._new_traces(name)
         if not new:
             part.rmdir()
-            return NightReport(status="nothing to learn", night=None, seconds=self._seconds())
+            return NightReport(status="nothing to learn", night=None, unasked=unasked, seconds=self._seconds())
         earlier = self._earlier_traces(set(new))
         texts = dict(sorted({**earlier, **new}.items()))  # oldest first: what was said later holds
         ids = list(texts)
-        rewrites = dict(zip(ids, rewrite_traces(list(texts.values())), strict=True))
+        rewrites = dict(zip(ids, self.rewriter(list(texts.values())), strict=True))
         learnt: dict[int, list[ReplayQuestion]] = {}
         checks: dict[int, list[ReplayQuestion]] = {}
         for id in ids:
@@ -193,22 +199,22 @@ class _Night:
                 most=self.config.questions_per_trace,
                 rng=random.Random(f"{self.config.seed}/{id}"),
             )
-        unasked = tuple(id for id in new if not checks[id])
-        if len(unasked) == len(new) and not self.config.statements:
+        if not self.config.statements and not any(checks[id] for id in new):
             part.rmdir()
-            return NightReport(status="nothing to learn", night=None, unasked=unasked, seconds=self._seconds())
+            return NightReport(status="nothing to learn", night=None, unasked=(*unasked, *new), seconds=self._seconds())
+        unasked += tuple(id for id in new if not checks[id])
         asked = [(id, question) for id in ids for question in checks[id]]
         before = answers_to(self.model, [question.text for _, question in asked])
         split = SplitModel(self.model, self.config.blocks(self.model.layers).start)
         self.progress("Listening to the model", 0, 1)
-        everyday = sample_questions(self.model, 2 * self.config.everyday_questions, seed=self.config.seed)
-        guard = Guard(self.model, self._guarded_rows(), everyday[::2])
+        own = own_text(self.model, self.config, self.nights.folder, guarded=self.drift_text is None)
+        guard = Guard(self.model, own.guarded or self._drift_rows(), own.questions[::2])
         most = min(_NEAR, self.config.near * self.config.steps)
-        near = [*everyday[1::2], *unanswered_questions(list(texts.values()), most, rng=self.rng)]
+        near = [*own.questions[1::2], *unanswered_questions(list(texts.values()), most, rng=self.rng)]
         self.progress("Listening to the model", 1, 1)
-        curriculum = self._curriculum(split, learnt, {id: rewrites[id].statements for id in ids}, near)
+        curriculum = self._curriculum(split, learnt, {id: rewrites[id].statements for id in ids}, near, own.passages)
         self.store.ledger.record(list(new), adapter=name)
-        with lora_layers(self.model, self.config, self.parent) as adapted:
+        with learning_layers(self.model, self.config, self.parent) as adapted:
             losses = learn(adapted, split, curriculum, self.config, self._on_step)
             self.progress("Asking", 0, 1)
             after = answers_to(self.model, [question.text for _, question in asked])
@@ -250,23 +256,27 @@ class _Night:
 
         finish = self.nights.refuse if report.refused_for else self.nights.commit
         write_report(report, part / "report.html", name=name, model=self.model.name)
-        night = finish(part, _described(report, self.model, self.config))
-        if not report.refused_for:
+        if not report.refused_for:  # before the commit: killed in between, marks of a night that never was harm none
             self.store.ledger.mark_known(list(report.learnt), name)
             self.store.ledger.mark_known(list(report.forgotten), name, known=False)
-        return replace(report, night=night)
+        return replace(report, night=finish(part, _described(report, self.model, self.config)))
 
-    def _new_traces(self, name: str) -> dict[int, str]:
+    def _new_traces(self, name: str) -> tuple[dict[int, str], tuple[int, ...]]:
+        """Return what is to be learnt, by priority, and the ids passed over because nothing can be asked of them."""
         found: dict[int, str] = {}
+        passed: dict[int, None] = {}
         batches: Iterator[Any] = self.store.replay_batches(32, seed=self.config.seed, adapter=name)
-        for hit in (hit for batch in batches for hit in batch):
-            replay = hit.why.get("replay")
-            if replay is not None and replay.known:
-                break  # what is known comes last
-            found[hit.id] = hit.item.text
-            if len(found) == self.config.traces:
+        for batch in batches:
+            unknown = [hit for hit in batch if not ((replay := hit.why.get("replay")) and replay.known)]
+            found |= {hit.id: hit.item.text for hit in unknown}
+            if not self.config.statements:
+                ids = sorted(found)
+                rewrites = self.rewriter([found[id] for id in ids])
+                passed |= {id: None for id, each in zip(ids, rewrites, strict=True) if not each.questions}
+                found = {id: text for id, text in found.items() if id not in passed}
+            if len(found) >= self.config.traces or len(unknown) < len(batch):  # what is known comes last
                 break
-        return found
+        return dict(list(found.items())[: self.config.traces]), tuple(passed)
 
     def _earlier_traces(self, new: set[int]) -> dict[int, str]:
         """Return what earlier nights knew and the store still holds, a sample of it at most."""
@@ -286,13 +296,9 @@ class _Night:
                 continue  # deleted since
         return {id: text for id, text in found.items() if id not in new}
 
-    def _guarded_rows(self) -> list[list[int]]:
-        if self.drift_text is None:
-            length = min(_SAMPLED_ROW, self.model.context_length, self.config.guarded_tokens)
-            seed = self.config.seed + 1  # other text than is practised
-            return sample_passages(self.model, max(1, self.config.guarded_tokens // length), tokens=length, seed=seed)
+    def _drift_rows(self) -> list[list[int]]:
         length = min(_GUARDED_ROW, self.model.context_length)
-        ids = self.model.encode(self.drift_text)[: self.config.guarded_tokens]
+        ids = self.model.encode(self.drift_text or "")[: self.config.guarded_tokens]
         return [ids[start : start + length] for start in range(0, len(ids), length)]
 
     def _curriculum(
@@ -301,6 +307,7 @@ class _Night:
         questions: dict[int, list[ReplayQuestion]],
         statements: dict[int, tuple[str, ...]],
         near: list[str],
+        passages: list[list[int]],
     ) -> Curriculum:
         model = self.model
         several = [each for each in questions.values() if each]
@@ -310,9 +317,6 @@ class _Night:
         said = [statement_row(model, text) for each in statements.values() for text in each if self.config.statements]
         said = [row for row in said if len(row.tokens) <= _MOST_TOKENS]
         lessons = as_lessons(split, [*asked, *said], progress=lambda done, total: self.progress("Reading", done, total))
-        plain = self.config.own_passages // 3
-        passages = sample_passages(model, plain, tokens=_OWN_TOKENS, seed=self.config.seed)
-        passages += sample_anywhere(model, self.config.own_passages - plain, tokens=_OWN_TOKENS, seed=self.config.seed)
         answered = [
             questions_row(model, [(question, answer)])
             for question, answer in zip(near, answers_to(model, near), strict=True)

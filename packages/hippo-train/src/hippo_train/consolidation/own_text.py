@@ -48,7 +48,7 @@ def sample_passages(model: LanguageModel, count: int, *, tokens: int, seed: int)
         return []
     config = model.model.config
     start = next((id for id in (config.bos_token_id, config.eos_token_id) if isinstance(id, int)), 0)
-    drawn = _sample(model, [[start]] * count, tokens - 1, torch.Generator().manual_seed(seed))
+    drawn = sample(model, [[start]] * count, tokens - 1, torch.Generator().manual_seed(seed))
     return [[start, *row] for row in drawn.tolist()]
 
 
@@ -63,7 +63,7 @@ def sample_anywhere(model: LanguageModel, count: int, *, tokens: int, seed: int)
         return []
     generator = torch.Generator().manual_seed(seed)
     opening = torch.randint(len(model.tokenizer), (count, _OPENING), generator=generator).tolist()
-    drawn = _sample(model, opening, tokens - _OPENING, generator, top_k=None)
+    drawn = sample(model, opening, tokens - _OPENING, generator, top_k=None)
     return [[*first, *row] for first, row in zip(opening, drawn.tolist(), strict=True)]
 
 
@@ -81,7 +81,7 @@ def sample_questions(model: LanguageModel, count: int, *, seed: int) -> list[str
         ]
         shortest = min(map(len, rows))
         rows = [row[-shortest:] for row in rows]  # of one length: the first example may lose its beginning
-        for line in _sample(model, rows, _LONGEST_QUESTION, generator).tolist():
+        for line in sample(model, rows, _LONGEST_QUESTION, generator).tolist():
             text = str(model.tokenizer.decode(line)).partition("\n")[0].strip()
             if text.endswith("?") and len(text.split()) > 2 and text not in EVERYDAY_QUESTIONS:
                 found[text] = None
@@ -89,7 +89,7 @@ def sample_questions(model: LanguageModel, count: int, *, seed: int) -> list[str
 
 
 @torch.no_grad()
-def _sample(
+def sample(
     model: LanguageModel,
     rows: list[list[int]],
     tokens: int,
@@ -97,7 +97,7 @@ def _sample(
     *,
     top_k: int | None = _TOP_K,
 ) -> Tensor:
-    """Return continuations of rows of one length, (rows, tokens), on the CPU."""
+    """Return continuations of rows of one length, drawn token by token, (rows, tokens), on the CPU."""
     newest, cache, said = torch.tensor(rows, device=model.device), None, []
     for _ in range(tokens):
         output = model.model(input_ids=newest, past_key_values=cache, use_cache=True, logits_to_keep=1)
