@@ -17,7 +17,7 @@ import pytest
 import torch
 from hippo_adapters import LanguageModel, generate, load_model
 from hippo_adapters.errors import UnsupportedModelError
-from hippo_core import Salience
+from hippo_core import Episode, Provenance, Salience
 from hippo_core.errors import HippoError, InvalidInputError
 from hippo_episodic import EpisodicStore
 from hippo_train import (
@@ -269,28 +269,28 @@ def test_what_cannot_be_asked_about_is_never_counted_as_known(shallow: LanguageM
 
 def test_what_cannot_be_asked_about_takes_no_place_from_what_can(shallow: LanguageModel, tmp_path: Path):
     with EpisodicStore(":memory:") as store:
-        for i in range(40):
-            store.write(f"Well, hm {i}!", provenance="chat", salience=Salience(score=1.0))
-        kept = store.write(FACTS[0], provenance="chat", salience=Salience(score=0.0)).id
+        told = [(f"Well, hm {i}!", 1.0) for i in range(40)] + [(FACTS[0], 0.0)]
+        chat = Provenance(source="chat")
+        episodes = [Episode(text=text, provenance=chat, salience=Salience(score=score)) for text, score in told]
+        kept = store.write_many(episodes)[-1].id
         report = consolidate(store, shallow, tmp_path / "nights", replace(SHORT, statements=0, traces=2))
     assert report.replayed == (kept,)
     assert len(report.unasked) == 40
 
 
 def test_own_text_is_heard_once(shallow: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    config = replace(SHORT, everyday_questions=2)
-    heard = own_text(shallow, config, tmp_path, guarded=True)
+    heard = own_text(shallow, SHORT, tmp_path, guarded=True)
     assert len(heard.passages) == 3
     assert [len(row) for row in heard.guarded] == [16]
     with monkeypatch.context() as patched:
         patched.setattr("hippo_train.consolidation.listening.sample_passages", None)
-        assert own_text(shallow, config, tmp_path, guarded=True) == heard
-    assert own_text(shallow, config, tmp_path, guarded=False).guarded == []
-    other = own_text(shallow, replace(config, seed=1), tmp_path, guarded=False)
+        assert own_text(shallow, SHORT, tmp_path, guarded=True) == heard
+    assert own_text(shallow, SHORT, tmp_path, guarded=False).guarded == []
+    other = own_text(shallow, replace(SHORT, seed=1), tmp_path, guarded=False)
     assert other.passages != heard.passages, "other settings are heard anew"
     for damaged in ("{", "[]", '{"key": 1}'):
         (tmp_path / "own-text.json").write_text(damaged)
-        assert own_text(shallow, config, tmp_path, guarded=True) == heard
+        assert own_text(shallow, SHORT, tmp_path, guarded=True) == heard
 
 
 def test_a_model_makes_up_questions_that_it_can_answer(tmp_path: Path):
@@ -383,7 +383,7 @@ def test_the_guard_sees_what_changed(shallow: LanguageModel):
     guard = Guard(shallow, [list(range(100, 140))], ["What do bees make?"])
     same = guard.measure(retention=None)
     assert same == GuardReport(
-        perplexity_ratio=1.0, divergence=same.divergence, locality=1.0, unchanged=1.0, retention=None
+        perplexity_ratio=1.0, divergence=same.divergence, locality=1.0, agreement=1.0, unchanged=1.0, retention=None
     )
     assert same.divergence < 1e-4
     shallow.model.get_input_embeddings().weight.data.mul_(-1.0)

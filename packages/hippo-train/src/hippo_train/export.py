@@ -14,6 +14,8 @@ from hippo_adapters import LanguageModel
 from hippo_core.errors import InvalidInputError
 from safetensors import SafetensorError, safe_open
 
+from hippo_train.wearing import worn
+
 _WEIGHTS, _CONFIG = "adapter_model.safetensors", "adapter_config.json"
 _NOTES = ("night.json", "run.json")  # of `consolidate` and of `train_lora`
 
@@ -35,21 +37,13 @@ def adapted(model: LanguageModel, folder: str | Path) -> Generator[LanguageModel
     from peft import PeftModel
 
     source = _checked(folder, model)
-    network: Any = model.model
-    # By its name PEFT would ask the Hugging Face hub about the model
-    named, network.name_or_path = network.name_or_path, None
-    worn: Any = PeftModel.from_pretrained(network, str(source)).eval()
     weights = hashlib.sha256((source / _WEIGHTS).read_bytes()).hexdigest()
-    try:
+    with worn(model, lambda network: PeftModel.from_pretrained(network, str(source)).eval()):
         yield replace(
             model,
             base_digest=model.adapter_digest,
             digest=hashlib.sha256(f"{model.digest}+{weights}".encode()).hexdigest(),
         )
-    finally:
-        worn.unload()
-        network.name_or_path = named
-        network.requires_grad_(False).eval()
 
 
 def export_adapter(model: LanguageModel, folder: str | Path, output: str | Path) -> None:

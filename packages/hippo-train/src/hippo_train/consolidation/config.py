@@ -63,7 +63,7 @@ class ConsolidationConfig:
     divergence_limit: float = 0.1
     """And above this KL from the base model, in nats a token, on the same text."""
     locality_limit: float = 0.98
-    """And below this share of the tokens of everyday answers that are still the likeliest."""
+    """And below this share of the tokens of everyday answers, of those it was sure of, that are still the likeliest."""
     retention_limit: float = 0.75
     """And below this share of the facts of earlier nights that are still known."""
     guarded_tokens: int = 20_480

@@ -14,6 +14,8 @@ from torch.nn import functional
 from hippo_train.consolidation.config import ConsolidationConfig
 from hippo_train.consolidation.lessons import Row, SoftTarget, questions_row
 
+_SURE = 0.5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardReport:
@@ -24,7 +26,10 @@ class GuardReport:
     divergence: float
     """Mean KL(base ‖ after) a token, in nats."""
     locality: float
-    """Share of the tokens of the base model's answers to everyday questions that are still the likeliest, in [0, 1]."""
+    """Share of the tokens of the base model's answers to everyday questions that are still the likeliest, of those that
+    it was sure of (probability at least 1/2), in [0, 1]."""
+    agreement: float
+    """The same of all tokens, those included between which the base model had no preference."""
     unchanged: float
     """Share of those answers in which every token is: what the model would say, word for word, in [0, 1]."""
     retention: float | None
@@ -43,7 +48,7 @@ class GuardReport:
             )
         if not self.locality >= config.locality_limit:
             found.append(
-                f"{self.locality:.1%} of the tokens of everyday answers are still the likeliest; the limit is "
+                f"{self.locality:.1%} of the tokens of everyday answers that it was sure of are the same; the limit is "
                 f"{config.locality_limit:.0%}"
             )
         if self.retention is not None and not self.retention >= config.retention_limit:
@@ -69,7 +74,7 @@ class Guard:
         self._model = model
         self._rows = [torch.tensor([row], device=model.device) for row in rows if len(row) > 1]
         asked = [questions_row(model, [pair]) for pair in zip(questions, answers_to(model, questions), strict=True)]
-        self._answers = [(row, self._likeliest(row)) for row in asked]
+        self._answers = [(row, *self._likeliest(row)) for row in asked]
         self._expected: list[SoftTarget] = []
         self._loss = 0.0
         for row in self._rows:
@@ -90,18 +95,24 @@ class Guard:
             loss += _summed_loss(logits, row)
             divergence += float(expected.divergence(logits).sum())
         tokens = max(1, self.tokens)
-        same = [self._likeliest(row) == was for row, was in self._answers]
+        same = [self._likeliest(row)[0] == was for row, was, _ in self._answers]
+        kept = torch.cat(
+            [each[sure] for each, (_, _, sure) in zip(same, self._answers, strict=True)] or [torch.ones(1)]
+        )
         return GuardReport(
             perplexity_ratio=math.exp(min(50.0, (loss - self._loss) / tokens)),
             divergence=divergence / tokens,
-            locality=float(torch.cat(same).float().mean()) if same else 1.0,
+            locality=float(kept.float().mean()) if len(kept) else 1.0,
+            agreement=float(torch.cat(same).float().mean()) if same else 1.0,
             unchanged=sum(bool(each.all()) for each in same) / len(same) if same else 1.0,
             retention=retention,
         )
 
-    def _likeliest(self, row: Row) -> torch.Tensor:
+    def _likeliest(self, row: Row) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the likeliest token at each place, and whether the model is sure of it."""
         ids = torch.tensor([row.tokens], device=self._model.device)
-        return self._logits(ids)[torch.tensor(row.learnt) - 1].argmax(-1)
+        best = self._logits(ids)[torch.tensor(row.learnt) - 1].softmax(-1).max(-1)
+        return best.indices.cpu(), best.values.cpu() >= _SURE
 
     @torch.no_grad()
     def _logits(self, row: torch.Tensor) -> torch.Tensor:

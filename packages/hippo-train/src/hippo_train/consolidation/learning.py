@@ -19,6 +19,7 @@ from hippo_train.consolidation.config import ConsolidationConfig
 from hippo_train.consolidation.lessons import Lesson, loss_of
 from hippo_train.consolidation.split import SplitModel
 from hippo_train.consolidation.stillness import Stillness
+from hippo_train.wearing import worn
 
 _MLP = ("gate_proj", "up_proj", "gate_up_proj", "down_proj", "fc1", "fc2")
 _WARMUP, _END = 15, 1 / 30
@@ -65,21 +66,15 @@ def learning_layers(model: LanguageModel, config: ConsolidationConfig, parent: P
     """
     from peft import PeftModel, get_peft_model
 
-    network: Any = model.model
-    # By its name PEFT would ask the Hugging Face hub about the model when it saves
-    named, network.name_or_path = network.name_or_path, None
-    torch.manual_seed(config.seed)
-    if parent is None:
-        adapted: Any = get_peft_model(network, _peft_config(model, config))
-    else:
-        adapted = PeftModel.from_pretrained(network, str(parent), is_trainable=True)
+    def put_on(network: Any) -> Any:
+        torch.manual_seed(config.seed)
+        if parent is None:
+            return get_peft_model(network, _peft_config(model, config))
+        return PeftModel.from_pretrained(network, str(parent), is_trainable=True)
+
+    with worn(model, put_on) as adapted:
         adapted.peft_config["default"].base_model_name_or_path = None
-    try:
         yield adapted
-    finally:
-        adapted.unload()
-        network.name_or_path = named
-        network.requires_grad_(False).eval()
 
 
 def _peft_config(model: LanguageModel, config: ConsolidationConfig) -> Any:

@@ -68,7 +68,8 @@ def _guards(report: NightReport) -> str:
     rows = (
         ("Perplexity on other text, to the base model's", f"{found.perplexity_ratio:.4f}"),
         ("KL from the base model there", f"{found.divergence:.4f} nats a token"),
-        ("Tokens of everyday answers that are still the likeliest", f"{found.locality:.1%}"),
+        ("Tokens of everyday answers that it was sure of and still says", f"{found.locality:.1%}"),
+        ("Tokens of everyday answers that it still says, toss-ups included", f"{found.agreement:.1%}"),
         ("Everyday answers that stayed as they were, word for word", f"{found.unchanged:.1%}"),
         ("Facts of earlier nights that are still known", retention),
     )

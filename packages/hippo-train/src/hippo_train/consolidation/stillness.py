@@ -40,7 +40,7 @@ def _layers(adapted: Any) -> Iterator[_Layer]:
     for module in adapted.modules():
         if "default" in getattr(module, "lora_A", {}):
             yield _Layer(learning=module, base=module.base_layer)
-        elif "default" in getattr(module, "modules_to_save", {}):
+        elif hasattr(module, "original_module"):
             for name, layer in module.modules_to_save["default"].named_modules():
                 if isinstance(layer, nn.Linear):
                     yield _Layer(learning=layer, base=module.original_module.get_submodule(name))
