@@ -102,9 +102,12 @@ def sample(
     for _ in range(tokens):
         output = model.model(input_ids=newest, past_key_values=cache, use_cache=True, logits_to_keep=1)
         cache = output.past_key_values
-        vocabulary = output.logits.shape[-1]
-        best = output.logits[:, -1].float().cpu().topk(min(top_k or vocabulary, vocabulary), -1)
-        drawn = torch.multinomial(best.values.softmax(-1), 1, generator=generator)
-        said.append(best.indices.gather(-1, drawn))
+        logits = output.logits[:, -1].float().cpu()
+        if top_k is None:
+            said.append(torch.multinomial(logits.softmax(-1), 1, generator=generator))
+        else:
+            best = logits.topk(min(top_k, logits.shape[-1]), -1)
+            drawn = torch.multinomial(best.values.softmax(-1), 1, generator=generator)
+            said.append(best.indices.gather(-1, drawn))
         newest = said[-1].to(model.device)
     return torch.cat(said, 1)
