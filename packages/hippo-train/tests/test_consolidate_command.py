@@ -77,6 +77,7 @@ def test_what_is_no_store_is_named(tmp_path: Path):
         open_store("olfactory", "x")
     with pytest.raises(InvalidInputError, match="store=FILE"):
         _chosen_store({"episodic": None})
+    assert _chosen_store(settings(**{"memory.spatial": "map.db"})["memory"]) == ("spatial", "map.db")  # pyright: ignore[reportArgumentType]
 
 
 def test_a_night_begins_at_the_next_such_hour():

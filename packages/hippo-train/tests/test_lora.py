@@ -98,12 +98,12 @@ def test_a_layer_that_is_none_is_named(shallow: LanguageModel, tmp_path: Path):
         train_lora(shallow, codes(shallow, 4), tmp_path, TINY, LoraConfig(targets=("q_prj",)))
 
 
-def test_four_bits_train_too(shallow: LanguageModel, tmp_path: Path):
+def test_four_bits_train_too(model: LanguageModel, tmp_path: Path):
     pytest.importorskip("bitsandbytes")
     training = LoraTrainingConfig(
         load_in_4bit=True, micro_batch=4, grad_accum=1, seq_len=64, epochs=2, learning_rate=2e-3, eval_share=0
     )
-    log = train_lora(shallow, codes(shallow), tmp_path, training)
+    log = train_lora(model, codes(model), tmp_path, training)
     losses = [entry.loss for entry in log if entry.loss is not None]
     assert losses[-1] < 0.7 * losses[0]
 

@@ -49,8 +49,8 @@ def _verdict(report: NightReport) -> str:
     )
     if report.unasked:
         said += (
-            f"<p>No question could be made of {len(report.unasked)} of them, because of how they are worded or because "
-            "another corrects them; they are not counted as known and stay in the store alone.</p>"
+            f"<p>No question could be made of {len(report.unasked)} memories, because of how they are worded or "
+            "because another corrects them; they are not counted as known and stay in the store alone.</p>"
         )
     if report.forgotten:
         said += f"<p class=bad>{len(report.forgotten)} memories of earlier nights are no longer answered.</p>"
