@@ -35,7 +35,7 @@ def test_a_dry_run_shows_what_would_be_learnt_and_writes_nothing(memory: Path, t
     COMMANDS["consolidate"](settings(**chosen), command="", console=console)
     said = console.export_text()
     assert "2 traces, 2 of them not known to any weights" in said
-    assert "questions can be made of 1" in said
+    assert "would replay 1 and pass over 1 that no question can be made of" in said
     assert "Corwin" in said
     assert not (tmp_path / "nights").exists()
 

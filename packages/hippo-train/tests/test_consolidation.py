@@ -133,6 +133,8 @@ def test_a_night_is_recorded_and_leaves_files_to_read(shallow: LanguageModel, st
     assert "Ada" not in (night / "night.json").read_text(), "the text of traces is in the report alone"
     page = (night / "report.html").read_text()
     assert "<svg" in page
+    for said in ("4 memories for the first time", "Not taught", "Forgotten", "at most", "Corwin"):
+        assert said in page
     assert "committed" in page
     assert {"Reading", "Learning", "Asking"} <= set(said)
     assert len(store) == 4
@@ -159,7 +161,9 @@ def test_a_bad_night_is_refused_and_changes_nothing(shallow: LanguageModel, stor
     assert bits(current) == before
     assert report.night is not None
     assert not list(report.night.glob("*.safetensors"))
-    assert "refused" in (report.night / "report.html").read_text()
+    page = (report.night / "report.html").read_text()
+    assert "refused" in page
+    assert "would have done" in page
     assert 5 not in store.ledger.tally(report.night.name).known
 
 

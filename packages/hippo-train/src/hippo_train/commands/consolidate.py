@@ -26,6 +26,7 @@ from hippo_train.consolidation import (
     consolidate,
     rewrite_traces,
 )
+from hippo_train.consolidation.choosing import choose_traces
 
 GROUP = "hippo.stores"
 
@@ -126,16 +127,17 @@ class _Bars(Progress):
 
 def _show_plan(store: Any, config: ConsolidationConfig, file: str, console: Console) -> None:
     hits = [hit for batch in store.replay_batches(32, seed=config.seed) for hit in batch]
-    new = [hit for hit in hits if not (replay := hit.why.get("replay")) or not replay.known]
-    chosen = sorted(new[: config.traces], key=lambda hit: hit.id)
-    rewrites = rewrite_traces([hit.item.text for hit in chosen])
-    asked = sum(bool(rewrite.questions) for rewrite in rewrites)
+    new = sum(not ((replay := hit.why.get("replay")) and replay.known) for hit in hits)
+    chosen, passed = choose_traces(store, config, rewrite_traces)
+    rewrites = rewrite_traces([text for _, text in sorted(chosen.items())])
+    asked = [rewrite for rewrite in rewrites if rewrite.questions]
     console.print(
-        f"{file}: {len(hits):,} traces, {len(new):,} of them not known to any weights. A night would replay "
-        f"{len(chosen)}; questions can be made of {asked}, for instance:",
+        f"{file}: {len(hits):,} traces, {new:,} of them not known to any weights. A night would replay {len(chosen)}"
+        + (f" and pass over {len(passed)} that no question can be made of" if passed else "")
+        + (", for instance:" if asked else "."),
         highlight=False,
     )
-    for rewrite in [rewrite for rewrite in rewrites if rewrite.questions][:3]:
+    for rewrite in asked[:3]:
         console.print(f"  {rewrite.statements[0]}", highlight=False, markup=False)
         console.print(f"    {rewrite.questions[0].text} {rewrite.questions[0].answer}", highlight=False, markup=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from hippo_core.checks import checked_kind
 from hippo_core.errors import InvalidInputError
 
 from hippo_train.consolidation.asking import Rewriter
+from hippo_train.consolidation.choosing import choose_traces
 from hippo_train.consolidation.config import ConsolidationConfig
 from hippo_train.consolidation.guards import Guard, GuardReport, answers_to, normalised
 from hippo_train.consolidation.learning import Curriculum, StepLosses, learn, learning_layers, save_layers
@@ -181,7 +182,7 @@ class _Night:
         if self.parent is not None:
             self.store.ledger.require_clean(self.parent.name)
             self.store.ledger.derive(name, parent=self.parent.name)
-        new, unasked = self._new_traces(name)
+        new, unasked = choose_traces(self.store, self.config, self.rewriter, adapter=name)
         if not new:
             part.rmdir()
             return NightReport(status="nothing to learn", night=None, unasked=unasked, seconds=self._seconds())
@@ -255,28 +256,11 @@ class _Night:
         from hippo_train.consolidation.report import write_report
 
         finish = self.nights.refuse if report.refused_for else self.nights.commit
-        write_report(report, part / "report.html", name=name, model=self.model.name)
+        write_report(report, part / "report.html", name=name, model=self.model.name, config=self.config)
         if not report.refused_for:  # before the commit: killed in between, marks of a night that never was harm none
             self.store.ledger.mark_known(list(report.learnt), name)
             self.store.ledger.mark_known(list(report.forgotten), name, known=False)
         return replace(report, night=finish(part, _described(report, self.model, self.config)))
-
-    def _new_traces(self, name: str) -> tuple[dict[int, str], tuple[int, ...]]:
-        """Return what is to be learnt, by priority, and the ids passed over because nothing can be asked of them."""
-        found: dict[int, str] = {}
-        passed: dict[int, None] = {}
-        batches: Iterator[Any] = self.store.replay_batches(32, seed=self.config.seed, adapter=name)
-        for batch in batches:
-            unknown = [hit for hit in batch if not ((replay := hit.why.get("replay")) and replay.known)]
-            found |= {hit.id: hit.item.text for hit in unknown}
-            if not self.config.statements:
-                ids = sorted(found)
-                rewrites = self.rewriter([found[id] for id in ids])
-                passed |= {id: None for id, each in zip(ids, rewrites, strict=True) if not each.questions}
-                found = {id: text for id, text in found.items() if id not in passed}
-            if len(found) >= self.config.traces or len(unknown) < len(batch):  # what is known comes last
-                break
-        return dict(list(found.items())[: self.config.traces]), tuple(passed)
 
     def _earlier_traces(self, new: set[int]) -> dict[int, str]:
         """Return what earlier nights knew and the store still holds, a sample of it at most."""
