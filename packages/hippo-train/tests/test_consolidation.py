@@ -133,8 +133,8 @@ def test_a_night_is_recorded_and_leaves_files_to_read(shallow: LanguageModel, st
     assert "Ada" not in (night / "night.json").read_text(), "the text of traces is in the report alone"
     page = (night / "report.html").read_text()
     assert "<svg" in page
-    for said in ("4 memories for the first time", "Not taught", "Forgotten", "at most", "Corwin"):
-        assert said in page
+    for part in ("4 memories for the first time", "Not taught", "Forgotten", "at most", "Corwin"):
+        assert part in page
     assert "committed" in page
     assert {"Reading", "Learning", "Asking"} <= set(said)
     assert len(store) == 4
