@@ -40,7 +40,7 @@ BUDGETS = {
     "tests(hippo-relational)": 1,
     "tests(hippo-spatial)": 1,
     "tests(hippo-adapters)": 2.5,
-    "tests(hippo-train)": 5,
+    "tests(hippo-train)": 3.25,
     "tests(hippo-lab)": 0.25,
     "tests(hei-nw)": 3,
     "tests(sgc-rss)": 0.5,
