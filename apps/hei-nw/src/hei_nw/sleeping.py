@@ -40,9 +40,9 @@ MODES = {
     "B3 night, off": "consolidated",
 }
 """What the modes of HEI-NW are called, and the arms that they are."""
-_COST = {"perplexity_ratio": 3, "divergence": 4, "locality": 3, "agreement": 3, "unchanged": 3}
+_COST = {"perplexity_ratio": 3, "divergence": 4, "locality": 3, "agreement": 3}
 """Guards and their digits: see `hippo_train.GuardReport`."""
-_COST_HEAD = ("ppl ratio", "KL", "locality", "tokens", "answers")
+_COST_HEAD = ("ppl ratio", "KL", "locality", "tokens")
 _CHECKSUM = "world.sha256"
 _MOST_SHARE = 0.3  # of a world's episodes that may be asked about
 
@@ -190,7 +190,7 @@ def nights_section(rested: Sequence[Rested], suites: Mapping[str, SuiteMetrics])
         pictures=tuple(pictures),
         text="Perplexity ratio and KL, in nats a token, are on text that was not practised. Tokens is the share of "
         "the tokens of everyday answers that are still the likeliest, locality that of those that the base model was "
-        "sure of, answers the share of answers in which all are. What a night replayed, learnt, refused and forgot is "
+        "sure of. What a night replayed, learnt, refused and forgot is "
         "in the report.html beside its weights.",
     )
 
@@ -232,7 +232,7 @@ def _modes_table(suite: str, metrics: SuiteMetrics, rested: Sequence[Rested]) ->
     for mode, arm in MODES.items():
         if arm in metrics.arms:
             em = metrics.arms[arm]["em"]
-            base = ["1.000", "0.0000", "1.000", "1.000", "1.000"] if "night" not in mode else cost
+            base = ["1.000", "0.0000", "1.000", "1.000"] if "night" not in mode else cost
             rows.append((mode, f"{em.mean:.2f} [{em.low:.2f}, {em.high:.2f}]", *base))
     return Table(title=f"{suite}: B0 to B3", head=("mode", "EM", *_COST_HEAD), rows=tuple(rows))
 
