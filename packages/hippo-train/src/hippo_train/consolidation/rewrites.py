@@ -18,6 +18,7 @@ from hippo_train.consolidation.clauses import Clause, is_name, read_clause, spli
 _OF = re.compile(r"the ([\w -]+?) of (the [\w -]+|[A-Z][\w -]*)")
 _SOMETHING = "something"
 _CARRIERS = ("do you know {}?", "please say {}.", "I forgot {}.", "remind me {}.")
+_NAMED_CARRIERS = ("{}?", "{}, please.", "I need {}.", "do you remember {}?", "could I have {}?", "and what about {}?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,8 +215,10 @@ def _wordings(clause: Clause, role: str, cue: Sequence[str]) -> list[str]:
     """Return wordings of the question about `role` that mention exactly the roles of `cue`."""
     asked = _copular_questions if clause.copular else _event_questions
     direct = [_sentence(text, "?") for text in asked(clause, role, cue)]
-    indirect = [_sentence(carrier.format(said), "") for said in _embedded(clause, role, cue) for carrier in _CARRIERS]
-    return list(dict.fromkeys([*direct, *indirect]))
+    indirect = [carrier.format(said) for said in _embedded(clause, role, cue) for carrier in _CARRIERS]
+    if clause.copular and role == "object" and "subject" in cue and _OF.fullmatch(clause.subject):
+        indirect += [carrier.format(clause.subject + _tail(clause, cue)) for carrier in _NAMED_CARRIERS]
+    return list(dict.fromkeys([*direct, *(_sentence(text, "") for text in indirect)]))
 
 
 def _embedded(clause: Clause, role: str, cue: Sequence[str]) -> Iterator[str]:
@@ -245,6 +248,7 @@ def _copular_questions(clause: Clause, role: str, cue: Sequence[str]) -> Iterato
         yield f"{subject} {be} {what}{tail}"
         if of := _OF.fullmatch(subject):
             yield f"{what} {be} {of[2]}'s {of[1]}{tail}"
+            yield f"{what} counts as {subject}{tail}"
             yield f"what {of[1]} {'did' if clause.tense == 'past' else 'does'} {of[2]} have{tail}"
     if role.isdigit() and "subject" in cue and not clause.object:
         for head in _heads(clause, role):
