@@ -52,7 +52,7 @@ from hippo_train.consolidation.lessons import (
     statement_row,
     text_row,
 )
-from hippo_train.consolidation.own_text import sample_anywhere, sample_passages, sample_questions
+from hippo_train.consolidation.own_text import sample_passages, sample_questions, sample_replay
 from hippo_train.consolidation.split import SplitModel
 
 ARMS = ("raw", "rewrites", "distil", "penalty", "replay")
@@ -125,9 +125,7 @@ def prepare(model: LanguageModel, split: SplitModel, edits: Sequence[Edit], conf
     rows = [target_row(model, prompt, edit.new) for edit, prompt in prompts]
     raw = [replace(statement_row(model, edit.sentence), questions=1) for edit in edits]
     rewrites = as_lessons(split, rows)
-    plain = config.own_passages // 3
-    passages = sample_passages(model, plain, tokens=_OWN_TOKENS, seed=config.seed)
-    passages += sample_anywhere(model, config.own_passages - plain, tokens=_OWN_TOKENS, seed=config.seed)
+    passages = sample_replay(model, config.own_passages, tokens=_OWN_TOKENS, seed=config.seed)
     everyday = sample_questions(model, config.everyday_questions, seed=config.seed)
     asked = [
         questions_row(model, [pair]) for pair in zip(everyday, answers_to(model, everyday), strict=True) if pair[1]

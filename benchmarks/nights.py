@@ -22,19 +22,19 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
+from hei_nw.rephrasing import reworded, taught_wordings
 from hei_nw.suites import make_world
 from hippo_adapters import DEFAULT_TEMPLATE, LanguageModel, compute_prefix, generate, load_model
 from hippo_core import Provenance
 from hippo_episodic import EpisodicStore
 from hippo_lab.environment import describe_hardware, installed_versions, source_state
 from hippo_lab.scoring import exact_match
-from hippo_train import ConsolidationConfig, Nights, adapted, consolidate, rewrite_traces
+from hippo_train import ConsolidationConfig, Nights, adapted, consolidate
 from hippo_train.consolidation import Clause, read_clause
 
 WORLDS = {"events": "scenario_a", "relations": "scenario_b"}
 RESULTS = Path(__file__).parent / "results"
 _SHOWN = 12
-_COPULAR = ("Tell me {}.", "Can you give {}?", "What is listed as {}?")
 Question = tuple[str, str]  # and its answer
 
 
@@ -49,11 +49,11 @@ def facts_of(world: str, seed: int, count: int, split: Literal["dev", "test"]) -
     return texts[:count]
 
 
-def paraphrases(texts: Sequence[str], seed: int) -> list[Question]:
+def paraphrases(texts: Sequence[str], seed: int, split: Literal["dev", "test"] = "dev") -> list[Question]:
     """Return a question about each part of each fact that exactly one fact answers, in no wording of the rewriter."""
     rng = random.Random(seed)
     clauses = [clause for text in texts if (clause := read_clause(text)) and clause.object]
-    taught = {question.text for rewrite in rewrite_traces(texts) for question in rewrite.questions}
+    taught = taught_wordings(texts)
     found: list[Question] = []
     for clause in clauses:
         for role in ("object",) if clause.copular else clause.parts:
@@ -64,7 +64,7 @@ def paraphrases(texts: Sequence[str], seed: int) -> list[Question]:
                 for cue in cues
                 if len({each.answer(role) for each in clauses if _fits(each, clause, role, cue)}) == 1
             ]
-            if single and (text := _asked(clause, role, rng.choice(single), rng)) and text not in taught:
+            if single and (text := reworded(clause, role, rng.choice(single), split, rng)) and text not in taught:
                 found.append((text, clause.answer(role)))
     return found
 
@@ -72,28 +72,6 @@ def paraphrases(texts: Sequence[str], seed: int) -> list[Question]:
 def _fits(other: Clause, clause: Clause, role: str, cue: Sequence[str]) -> bool:
     said = set(other.parts.values())
     return other.verb == clause.verb and role in other.parts and all(clause.parts[each] in said for each in cue)
-
-
-def _asked(clause: Clause, role: str, cue: Sequence[str], rng: random.Random) -> str | None:
-    if clause.copular:
-        return rng.choice([form.format(clause.subject) for form in _COPULAR])
-    subject = clause.subject if "subject" in cue else ""
-    thing = clause.object if "object" in cue else "something"
-    tail = "".join(f" {clause.parts[each]}" for each in cue if each.isdigit())
-    by = f" by {subject}" if subject else ""
-    if role == "subject":
-        forms = [f"Can you say who {clause.finite} {thing}{tail}?", f"Name the one who {clause.finite} {thing}{tail}."]
-    elif role == "object":
-        forms = [f"Which item was {clause.participle}{by}{tail}?"]
-        forms += [f"Name the thing that {subject} {clause.finite}{tail}."] if subject else []
-    else:
-        kind = clause.adverbials[int(role)].kind
-        if kind not in ("where", "when"):
-            return None
-        at, noun = ("At which place", "place") if kind == "where" else ("At what time", "time")
-        forms = [f"{at} was {thing} {clause.participle}{by}{tail}?"]
-        forms += [f"What was the {noun} when {subject} {clause.finite} {thing}{tail}?"] if subject else []
-    return rng.choice(forms)
 
 
 def em(model: LanguageModel, questions: Sequence[Question], *, examples: bool) -> float:
@@ -107,7 +85,7 @@ def measure(arguments: argparse.Namespace, config: ConsolidationConfig) -> dict[
     """Return the figures of one night."""
     model = load_model("smollm2-135m", dtype="float32")
     texts = facts_of(arguments.world, arguments.seed, arguments.facts, arguments.split)
-    questions = paraphrases(texts, arguments.seed)
+    questions = paraphrases(texts, arguments.seed, arguments.split)
     text = Path(arguments.drift_text).read_text("utf-8") if arguments.drift_text else None
     unlimited = replace(config, perplexity_limit=1e9, divergence_limit=1e9, locality_limit=0.0, retention_limit=0.0)
     found: dict[str, Any] = {"questions": len(questions), "base em": em(model, questions, examples=False)}

@@ -14,7 +14,14 @@ from hippo_adapters import (
     load_model,
 )
 from hippo_core.errors import InvalidInputError
-from hippo_train import AdapterTrainingConfig, Cluster, TrainingQuestion, train_adapter, training_clusters
+from hippo_train import (
+    AdapterTrainingConfig,
+    Cluster,
+    OutOfMemoryError,
+    TrainingQuestion,
+    train_adapter,
+    training_clusters,
+)
 from hippo_train.adapters import fit_adapter
 from hippo_train.pool import make_batch, make_pool
 from hippo_train.reading_loss import attention_of, exact_match, reading_loss
@@ -54,6 +61,13 @@ def test_two_minutes_of_training_beat_the_control(model: LanguageModel):
     trained, control = (exact_match(one, held, held.answered, traces=8) for one in (adapter, untrained))
     assert control <= 0.02
     assert trained >= control + 0.2, log
+
+
+@pytest.mark.model
+def test_too_little_memory_says_what_to_lower(tiny: LanguageModel, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("hippo_train.adapters.make_pool", lambda *_, **__: torch.empty(2**60))
+    with pytest.raises(OutOfMemoryError, match="fewer `clusters`"):
+        train_adapter(tiny, AdapterTrainingConfig(clusters=2, held_out_clusters=1, steps=1))
 
 
 @pytest.mark.model

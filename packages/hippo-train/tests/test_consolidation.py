@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from hippo_adapters import LanguageModel, generate, load_model
+from hippo_adapters import DEFAULT_TEMPLATE, LanguageModel, generate, load_model
 from hippo_adapters.errors import UnsupportedModelError
 from hippo_core import Episode, Provenance, Salience
 from hippo_core.errors import HippoError, InvalidInputError
 from hippo_episodic import EpisodicStore
 from hippo_train import (
+    CheckedQuestion,
     ConsolidationConfig,
     LanguageModelRewriter,
     Nights,
@@ -30,11 +31,11 @@ from hippo_train import (
     consolidate,
     rewrite_traces,
 )
-from hippo_train.consolidation.guards import Guard, GuardReport
+from hippo_train.consolidation.guards import Guard, GuardReport, normalised
 from hippo_train.consolidation.learning import learning_layers
 from hippo_train.consolidation.lessons import SoftTarget, as_lessons, packed_rows, text_row
-from hippo_train.consolidation.listening import own_text
 from hippo_train.consolidation.own_text import sample_anywhere
+from hippo_train.consolidation.own_text_file import own_text
 from hippo_train.consolidation.split import SplitModel
 from hippo_train.consolidation.stillness import Stillness
 from peft import PeftModel
@@ -243,12 +244,30 @@ def test_what_the_weights_know_is_rehearsed_and_not_learnt_anew(
     store.ledger.mark_known([1, 2], first.name)
     with learning_layers(shallow, SHORT, None) as adapted:
         adapted.save_pretrained(first)
+    correction = store.write("The keeper of the old mill is now Ben.", provenance="chat").id
     report = consolidate(store, shallow, nights, SHORT)
-    assert set(report.replayed) == {3, 4}
+    assert set(report.replayed) == {3, 4, correction}
     assert set(report.rehearsed) == {1, 2}
-    assert set(report.forgotten) | (set(report.learnt) & {1, 2}) == {1, 2}
     assert report.guards is not None
-    assert report.guards.retention is not None
+    assert 1 not in report.forgotten, "what is corrected since is not asked, so not forgotten"
+    assert (2 in report.forgotten, report.guards.retention) in ((False, 1.0), (True, 0.0))
+
+
+def test_a_night_that_could_not_be_committed_is_learnt_again(
+    shallow: LanguageModel, store: EpisodicStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> Path:
+        raise OSError("The disk is full.")
+
+    monkeypatch.setattr(CheckedQuestion, "right", True)
+    with monkeypatch.context() as patched:
+        patched.setattr(Nights, "commit", fail)
+        with pytest.raises(OSError, match="full"):
+            consolidate(store, shallow, tmp_path / "nights", SHORT)
+    report = consolidate(store, shallow, tmp_path / "nights", SHORT)
+    assert set(report.replayed) == set(report.learnt) == {1, 2, 3, 4}
+    assert report.rehearsed == ()
+    assert consolidate(store, shallow, tmp_path / "nights", SHORT).status == "nothing to learn"
 
 
 def test_nothing_to_learn_makes_no_night(shallow: LanguageModel, tmp_path: Path):
@@ -287,7 +306,7 @@ def test_own_text_is_heard_once(shallow: LanguageModel, tmp_path: Path, monkeypa
     assert len(heard.passages) == 3
     assert [len(row) for row in heard.guarded] == [16]
     with monkeypatch.context() as patched:
-        patched.setattr("hippo_train.consolidation.listening.sample_passages", None)
+        patched.setattr("hippo_train.consolidation.own_text_file.sample_passages", None)
         assert own_text(shallow, SHORT, tmp_path, guarded=True) == heard
     assert own_text(shallow, SHORT, tmp_path, guarded=False).guarded == []
     other = own_text(shallow, replace(SHORT, seed=1), tmp_path, guarded=False)
@@ -310,6 +329,10 @@ def test_a_model_makes_up_questions_that_it_can_answer(tmp_path: Path):
         assert question.text.endswith("?")
         assert question.answer.lower() in told.lower()
         assert question.answer.lower() not in question.text.lower()
+        prompts = [DEFAULT_TEMPLATE.prompt(question.text, traces) for traces in ([told], [])]
+        read, unread = (normalised(said.text) == normalised(question.answer) for said in generate(model, prompts))
+        assert read, question
+        assert not unread, f"{question}: it can be answered by anyone"
     assert rewriter([told])[0] == rewrite, "the same text has the same questions"
 
 

@@ -11,6 +11,7 @@ from hippo_adapters import LanguageModel, load_model
 from hippo_core.errors import InvalidInputError
 from hippo_train.data import TokenRow, pack, prompted
 from hippo_train.lora import LoraConfig, LoraTrainingConfig, _collated, train_lora
+from hippo_train.out_of_memory import OutOfMemoryError
 from hippo_train.shapes import KNOWN_SHAPES, ModelShape, account
 from peft import PeftModel
 
@@ -49,6 +50,12 @@ def test_packed_texts_do_not_see_each_other(model: LanguageModel):
         alone = [model.model(input_ids=torch.tensor([row.ids])).logits[0] for row in (first, second)]
     texts = sorted(alone, key=len, reverse=True)
     torch.testing.assert_close(together[: len(packed.ids)], torch.cat(texts), atol=2e-3, rtol=1e-3)
+
+
+def test_too_little_memory_says_what_to_lower(shallow: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("hippo_train.lora.pack", lambda *_, **__: torch.empty(2**60))
+    with pytest.raises(OutOfMemoryError, match="a smaller `micro_batch`"):
+        train_lora(shallow, codes(shallow, 2), tmp_path / "out", TINY)
 
 
 def test_the_loss_falls_and_the_base_is_left_as_it_was(model: LanguageModel, tmp_path: Path):

@@ -29,6 +29,7 @@ from hippo_train import ConsolidationConfig, NightReport, Nights, adapted, conso
 
 from hei_nw.config import NIGHT
 from hei_nw.reading import Answerer
+from hei_nw.rephrasing import rephrase_questions
 from hei_nw.suites import make_world
 
 SHIPPED = Path(__file__).parent / "nights"
@@ -75,7 +76,7 @@ class Rested:
 
 
 def make_night_world(suite: str, *, seed: int, facts: int, split: Split = "test") -> World:
-    """Return a world of which everything told is asked about, or was true before.
+    """Return a world of which everything told is asked about, or was true before, in wordings that no night teaches.
 
     Args:
         suite: a registered suite's name.
@@ -85,7 +86,7 @@ def make_night_world(suite: str, *, seed: int, facts: int, split: Split = "test"
     """
     whole = make_world(suite, seed=seed, episodes=max(100, int(facts / _MOST_SHARE) + 1), questions=facts, split=split)
     kept = [item for item in whole.items if any(_fits(item, question) for question in whole.questions)]
-    return replace(whole, suite=suite + NIGHT, items=tuple(kept))
+    return rephrase_questions(replace(whole, suite=suite + NIGHT, items=tuple(kept)))
 
 
 def split_days(world: World, days: int) -> list[World]:

@@ -26,7 +26,7 @@ from hippo_train.data import TokenRow, prompted, read_rows
 from hippo_train.episodes import Cluster, TrainingQuestion, make_cluster
 from hippo_train.export import adapted, export_adapter
 from hippo_train.lora import LoraConfig, LoraLogEntry, LoraTrainingConfig, train_lora
-from hippo_train.memory import OutOfMemoryError
+from hippo_train.out_of_memory import OutOfMemoryError
 from hippo_train.shapes import KNOWN_SHAPES, MemoryAccount, ModelShape, account
 from hippo_train.words import Words, reserved_words, whole_words
 

@@ -16,7 +16,7 @@ from torch import nn
 
 from hippo_train.alike import AlikeWords
 from hippo_train.episodes import Cluster, make_cluster
-from hippo_train.memory import memory_explained
+from hippo_train.out_of_memory import memory_explained
 from hippo_train.pool import Pool, make_batch, make_pool
 from hippo_train.reading_loss import exact_match, reading_loss, refusals
 from hippo_train.words import Words, reserved_words, whole_words

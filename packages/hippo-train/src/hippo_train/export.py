@@ -14,7 +14,7 @@ from hippo_adapters import LanguageModel
 from hippo_core.errors import InvalidInputError
 from safetensors import SafetensorError, safe_open
 
-from hippo_train.wearing import worn
+from hippo_train.peft_layers import worn
 
 _WEIGHTS, _CONFIG = "adapter_model.safetensors", "adapter_config.json"
 _NOTES = ("night.json", "run.json")  # of `consolidate` and of `train_lora`
@@ -91,8 +91,8 @@ def _checked(folder: str | Path, model: LanguageModel) -> Path:
     if missing := [name for name in (_CONFIG, _WEIGHTS) if not (source / name).is_file()]:
         raise InvalidInputError(f"{source} holds no LoRA adapter: {missing[0]} is missing.")
     try:
-        with safe_open(source / _WEIGHTS, framework="pt"):
-            pass  # its header, against its length
+        with safe_open(source / _WEIGHTS, framework="pt") as file:
+            file.keys()  # opening it compares its header with its length
     except SafetensorError as exc:
         raise InvalidInputError(
             f"{source / _WEIGHTS} is damaged ({exc}); restore it, or go back to an earlier night (`Nights.roll_back`)."

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from hippo_train.data import IGNORED, TokenRow, pack
-from hippo_train.memory import memory_explained
+from hippo_train.out_of_memory import memory_explained
 
 _NOTE = "run.json"
 """What a folder's checkpoints are of."""

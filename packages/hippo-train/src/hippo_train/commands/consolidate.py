@@ -26,7 +26,7 @@ from hippo_train.consolidation import (
     consolidate,
     rewrite_traces,
 )
-from hippo_train.consolidation.choosing import choose_traces
+from hippo_train.consolidation.trace_choice import choose_traces
 
 GROUP = "hippo.stores"
 

@@ -35,27 +35,28 @@ class GuardReport:
     retention: float | None
     """Share of the facts that earlier nights knew which are still known, in [0, 1]; None where there were none."""
 
+    def held(self, config: ConsolidationConfig) -> dict[str, bool]:
+        """Return for each field that has a limit whether it holds; NaN never does."""
+        return {
+            "perplexity_ratio": self.perplexity_ratio <= config.perplexity_limit,
+            "divergence": self.divergence <= config.divergence_limit,
+            "locality": self.locality >= config.locality_limit,
+            "retention": self.retention is None or self.retention >= config.retention_limit,
+        }
+
     def broken(self, config: ConsolidationConfig) -> tuple[str, ...]:
         """Return the limits that do not hold, a sentence each."""
-        found: list[str] = []
-        if not self.perplexity_ratio <= config.perplexity_limit:  # so that NaN breaks it
-            found.append(
-                f"perplexity is {self.perplexity_ratio:.3f} of the base model's; the limit is {config.perplexity_limit}"
-            )
-        if not self.divergence <= config.divergence_limit:
-            found.append(
-                f"KL from the base model is {self.divergence:.3f} nats; the limit is {config.divergence_limit}"
-            )
-        if not self.locality >= config.locality_limit:
-            found.append(
-                f"{self.locality:.1%} of the tokens of everyday answers that it was sure of are the same; the limit is "
-                f"{config.locality_limit:.0%}"
-            )
-        if self.retention is not None and not self.retention >= config.retention_limit:
-            found.append(
-                f"{self.retention:.1%} of earlier nights' facts are known; the limit is {config.retention_limit:.0%}"
-            )
-        return tuple(found)
+        said = {
+            "perplexity_ratio": f"perplexity is {self.perplexity_ratio:.3f} of the base model's; the limit is "
+            f"{config.perplexity_limit}",
+            "divergence": f"KL from the base model is {self.divergence:.3f} nats; the limit is "
+            f"{config.divergence_limit}",
+            "locality": f"{self.locality:.1%} of the tokens of everyday answers that it was sure of are the same; the "
+            f"limit is {config.locality_limit:.0%}",
+            "retention": f"{self.retention or 0:.1%} of earlier nights' facts are known; the limit is "
+            f"{config.retention_limit:.0%}",
+        }
+        return tuple(said[name] for name, held in self.held(config).items() if not held)
 
 
 class Guard:

@@ -19,7 +19,7 @@ from hippo_train.consolidation.config import ConsolidationConfig
 from hippo_train.consolidation.lessons import Lesson, loss_of
 from hippo_train.consolidation.split import SplitModel
 from hippo_train.consolidation.stillness import Stillness
-from hippo_train.wearing import worn
+from hippo_train.peft_layers import worn
 
 _MLP = ("gate_proj", "up_proj", "gate_up_proj", "down_proj", "fc1", "fc2")
 _WARMUP, _END = 15, 1 / 30

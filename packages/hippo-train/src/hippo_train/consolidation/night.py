@@ -14,8 +14,6 @@ from hippo_core import SupportsTeaching, UnknownIdError
 from hippo_core.checks import checked_kind
 from hippo_core.errors import InvalidInputError
 
-from hippo_train.consolidation.asking import Rewriter
-from hippo_train.consolidation.choosing import choose_traces
 from hippo_train.consolidation.config import ConsolidationConfig
 from hippo_train.consolidation.guards import Guard, GuardReport, answers_to, normalised
 from hippo_train.consolidation.learning import Curriculum, StepLosses, learn, learning_layers, save_layers
@@ -28,11 +26,12 @@ from hippo_train.consolidation.lessons import (
     statement_row,
     text_row,
 )
-from hippo_train.consolidation.listening import own_text
 from hippo_train.consolidation.nights import Nights
-from hippo_train.consolidation.rewrites import ReplayQuestion, rewrite_traces, unanswered_questions
+from hippo_train.consolidation.own_text_file import own_text
+from hippo_train.consolidation.rewrites import ReplayQuestion, Rewriter, rewrite_traces, unanswered_questions
 from hippo_train.consolidation.split import SplitModel
-from hippo_train.memory import memory_explained
+from hippo_train.consolidation.trace_choice import choose_traces
+from hippo_train.out_of_memory import memory_explained
 
 NightProgress = Callable[[str, int, int], None]
 """Called with (what is being done, how much of it is done, how much there is)."""
@@ -83,7 +82,7 @@ class NightReport:
     learnt: tuple[int, ...] = ()
     """Ids whose checked questions are all answered now, with the store off."""
     forgotten: tuple[int, ...] = ()
-    """Ids that an earlier night knew and that are no longer answered."""
+    """Ids that an earlier night knew, that nothing told since corrects, and that are no longer answered."""
     checked: tuple[CheckedQuestion, ...] = ()
     guards: GuardReport | None = None
     losses: tuple[StepLosses, ...] = ()
@@ -231,7 +230,9 @@ class _Night:
                 for (id, question), was, now in zip(asked, before, after, strict=True)
             )
             known = {id for id in ids if checks[id]} - {each.trace for each in checked if not each.right}
-            retention = len(known & set(earlier)) / len(earlier) if earlier else None
+            # What a later trace corrects is neither asked nor taught any more: it is not forgotten
+            retained = {id for id in earlier if checks[id]}
+            retention = len(known & retained) / len(retained) if retained else None
             guards = guard.measure(retention=retention)
             self.progress("Asking", 1, 1)
             broken = guards.broken(self.config)
@@ -244,7 +245,7 @@ class _Night:
             rehearsed=tuple(earlier),
             unasked=unasked,
             learnt=tuple(sorted(known)),
-            forgotten=tuple(sorted(set(earlier) - known)),
+            forgotten=tuple(sorted(retained - known)),
             checked=checked,
             guards=guards,
             losses=tuple(losses),

@@ -42,6 +42,15 @@ EVERYDAY_QUESTIONS = (
 )
 
 
+def sample_replay(model: LanguageModel, count: int, *, tokens: int, seed: int) -> list[list[int]]:
+    """Return `count` texts to practise, of `tokens` tokens: a third from the start token, the others from anywhere."""
+    plain = count // 3
+    return [
+        *sample_passages(model, plain, tokens=tokens, seed=seed),
+        *sample_anywhere(model, count - plain, tokens=tokens, seed=seed),
+    ]
+
+
 def sample_passages(model: LanguageModel, count: int, *, tokens: int, seed: int) -> list[list[int]]:
     """Return `count` texts that the model says from its start token, each of `tokens` tokens, that one included."""
     if not count:

@@ -71,32 +71,32 @@ def _summary(report: NightReport) -> str:
 def _cost(report: NightReport, config: ConsolidationConfig) -> str:
     if report.guards is None:
         return ""
-    found = report.guards
+    found, held = report.guards, report.guards.held(config)
     kept = "no earlier nights" if found.retention is None else f"{found.retention:.1%}"
     rows = (
         (
             "Perplexity on other text",
             f"{found.perplexity_ratio - 1:+.1%}",
             f"at most {config.perplexity_limit - 1:+.1%}",
-            found.perplexity_ratio <= config.perplexity_limit,
+            held["perplexity_ratio"],
         ),
         (
             "Shift of what is expected there (KL, nats a token)",
             f"{found.divergence:.4f}",
             f"at most {config.divergence_limit}",
-            found.divergence <= config.divergence_limit,
+            held["divergence"],
         ),
         (
             "Everyday answers: tokens that the base model gave at least 50 %, unchanged",
             f"{found.locality:.1%}",
             f"at least {config.locality_limit:.0%}",
-            found.locality >= config.locality_limit,
+            held["locality"],
         ),
         (
             "Facts of earlier nights still known",
             kept,
             f"at least {config.retention_limit:.0%}",
-            found.retention is None or found.retention >= config.retention_limit,
+            held["retention"],
         ),
         (
             "Everyday answers: all tokens, unchanged, also where two were as good as equal",
@@ -107,7 +107,7 @@ def _cost(report: NightReport, config: ConsolidationConfig) -> str:
         ("Everyday answers: unchanged to the last token", f"{found.unchanged:.1%}", "", None),
     )
     cells = "".join(
-        f"<tr><td>{what}<td class={_CLASS[held]}>{value}<td class=quiet>{limit}" for what, value, limit, held in rows
+        f"<tr><td>{what}<td class={_CLASS[good]}>{value}<td class=quiet>{limit}" for what, value, limit, good in rows
     )
     return f"<h2>What it cost</h2><table><tr><th><th>now<th>limit{cells}</table>"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -38,6 +38,10 @@ class Rewrite:
     """The trace itself first; none where all that it says is out of date."""
     questions: tuple[ReplayQuestion, ...]
     """Empty where nothing in the trace can be asked about."""
+
+
+Rewriter = Callable[[Sequence[str]], Sequence[Rewrite]]
+"""Makes of each trace, oldest first, what a night trains on."""
 
 
 def rewrite_traces(texts: Sequence[str]) -> list[Rewrite]:

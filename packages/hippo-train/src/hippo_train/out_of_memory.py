@@ -24,7 +24,7 @@ def memory_explained(lower: str) -> Generator[None]:
         ...     torch.empty(2**60)
         Traceback (most recent call last):
         ...
-        hippo_train.memory.OutOfMemoryError: There is too little memory. Use fewer rows.
+        hippo_train.out_of_memory.OutOfMemoryError: There is too little memory. Use fewer rows.
     """
     try:
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from hippo_adapters import DEFAULT_TEMPLATE, LanguageModel, generate
@@ -12,9 +12,6 @@ from hippo_adapters import DEFAULT_TEMPLATE, LanguageModel, generate
 from hippo_train.consolidation.guards import answers_to, normalised
 from hippo_train.consolidation.own_text import sample
 from hippo_train.consolidation.rewrites import ReplayQuestion, Rewrite, rewrite_traces
-
-Rewriter = Callable[[Sequence[str]], Sequence[Rewrite]]
-"""Makes of each trace, oldest first, what a night trains on."""
 
 _NEW_TOKENS = 40
 _SHOWN = (

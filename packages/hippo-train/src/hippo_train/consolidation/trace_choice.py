@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hippo_train.consolidation.asking import Rewriter
 from hippo_train.consolidation.config import ConsolidationConfig
+from hippo_train.consolidation.rewrites import Rewriter
 
 
 def choose_traces(

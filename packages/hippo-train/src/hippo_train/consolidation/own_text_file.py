@@ -10,7 +10,7 @@ from pathlib import Path
 from hippo_adapters import LanguageModel
 
 from hippo_train.consolidation.config import ConsolidationConfig
-from hippo_train.consolidation.own_text import sample_anywhere, sample_passages, sample_questions
+from hippo_train.consolidation.own_text import sample_passages, sample_questions, sample_replay
 
 FILE = "own-text.json"
 _PASSAGE = 64  # tokens
@@ -22,7 +22,7 @@ class OwnText:
     """Texts of a model's own, in tokens, and questions that it made up."""
 
     passages: list[list[int]]
-    """To be practised: a third from its start token, the others from anywhere."""
+    """To be practised."""
     guarded: list[list[int]]
     """Others, on which perplexity is measured; none where a text is given for that."""
     questions: list[str]
@@ -48,14 +48,11 @@ def own_text(model: LanguageModel, config: ConsolidationConfig, folder: Path, *,
             return OwnText(**kept)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
-    plain, seed = config.own_passages // 3, config.seed
+    seed = config.seed
     length = min(_GUARDED_ROW, model.context_length, config.guarded_tokens)
     rows = max(1, config.guarded_tokens // length) if guarded else 0
     found = OwnText(
-        passages=[
-            *sample_passages(model, plain, tokens=_PASSAGE, seed=seed),
-            *sample_anywhere(model, config.own_passages - plain, tokens=_PASSAGE, seed=seed),
-        ],
+        passages=sample_replay(model, config.own_passages, tokens=_PASSAGE, seed=seed),
         guarded=sample_passages(model, rows, tokens=length, seed=seed + 1),  # other text than is practised
         questions=sample_questions(model, 2 * config.everyday_questions, seed=seed),
     )
