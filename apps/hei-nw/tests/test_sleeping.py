@@ -2,12 +2,15 @@
 
 import io
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hei_nw.config import RunConfig
 from hei_nw.experiment import run_experiment
+from hei_nw.rephrasing import taught_wordings
 from hei_nw.sleeping import make_night_world, split_days
+from hei_nw.suites import make_world
 from rich.console import Console
 
 MODES = ("none", "cross_attention", "consolidated+cross_attention", "consolidated")
@@ -23,6 +26,30 @@ def test_everything_told_is_asked_about_or_was_true_before(suite):
     for item in world.items:
         assert item.key in gold or former & set(item.episode.slots.filled().values())
     assert gold <= {item.key for item in world.items}
+
+
+@pytest.mark.parametrize("suite", [f"scenario_{letter}" for letter in "abcde"])
+def test_no_question_is_worded_as_a_night_teaches(suite):
+    world = make_night_world(suite, seed=0, facts=40)
+    taught = taught_wordings([item.episode.text for item in world.items])
+    assert taught
+    assert not taught & {question.text for question in world.questions}
+    plain = make_world(suite, seed=0, episodes=134, questions=40)
+    for question, own in zip(world.questions, plain.questions, strict=True):
+        assert question == replace(own, text=question.text)
+    if suite not in ("scenario_c", "scenario_e"):  # no wording fits some of their questions
+        assert not {question.text for question in plain.questions} & {question.text for question in world.questions}
+
+
+def test_what_is_asked_in_development_is_not_asked_in_a_test():
+    words = {
+        split: {
+            " ".join(question.text.split()[:3])
+            for question in make_night_world("scenario_b", seed=0, facts=60, split=split).questions
+        }
+        for split in ("dev", "test")
+    }
+    assert not words["dev"] & words["test"]
 
 
 def test_days_share_the_questions_and_tell_each_thing_once():
@@ -79,6 +106,9 @@ def test_a_run_of_two_days_shows_the_modes_and_what_is_kept(tmp_path):
     rested = json.loads((folder / "worlds" / "scenario_b_night-0" / "rested.json").read_text())
     assert [night["status"] for night in rested["nights"]] == ["committed", "committed"]
     assert [(each["day"], each["night"]) for each in rested["asked"]] == [(1, 1), (1, 2), (2, 2)]
+    kept = json.loads((folder / "metrics.json").read_text())["suites"]["scenario_b_night"]["arms"]["consolidated"]
+    assert kept["perplexity_ratio"]["mean"] == pytest.approx(rested["nights"][-1]["guards"]["perplexity_ratio"])
+    assert [kept[day]["n"] for day in ("em_day_1", "em_day_2")] == [1, 1]
     assert all(first["seconds"] and second["seconds"] for first, second in pairwise(rested["nights"]))
     assert (folder / "plots" / "scenario_b_night-retention.png").is_file()
     assert "told on" in (folder / "report.md").read_text()

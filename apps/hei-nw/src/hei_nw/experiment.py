@@ -22,7 +22,7 @@ from rich.console import Console
 from hei_nw.config import LOCOMO, RunConfig
 from hei_nw.evidence import evaluate_locomo
 from hei_nw.memories import Teaching
-from hei_nw.sleeping import nights_section
+from hei_nw.nights_report import nights_section, with_nights
 from hei_nw.stages import (
     bench_of,
     collect_predictions,
@@ -62,6 +62,10 @@ def run_experiment(config: RunConfig, *, command: Sequence[str], console: Consol
         suites |= _summaries(config, collect_predictions(config, folder))
         sections.append(_teaching_section(collect_teaching(config, folder)))
         if rested := collect_rested(config, folder):
+            suites |= {
+                suite: with_nights(suites[suite], [one for one in rested if one.suite == suite])
+                for suite in dict.fromkeys(one.suite for one in rested)
+            }
             sections.append(nights_section(rested, suites))
             nightly = sections[-1].tables
     if LOCOMO in config.suite:

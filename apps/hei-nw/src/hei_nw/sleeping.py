@@ -8,22 +8,16 @@ left (`consolidated+cross_attention`).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from hippo_adapters import LanguageModel
 from hippo_core import Encoder
 from hippo_episodic import EpisodicStore
 from hippo_lab.arms import parse_arm
-from hippo_lab.metrics import SuiteMetrics
-from hippo_lab.plots import Curve, curves_plot
-from hippo_lab.report import Picture, Section
 from hippo_lab.scoring import exact_match
-from hippo_lab.statistics import mean_interval
-from hippo_lab.tables import Table
 from hippo_lab.worlds import Split, World, world_checksum
 from hippo_train import ConsolidationConfig, NightReport, Nights, adapted, consolidate
 
@@ -34,16 +28,6 @@ from hei_nw.suites import make_world
 
 SHIPPED = Path(__file__).parent / "nights"
 """Nights that come with the program: their weights, and the checksum of the world that they were taught."""
-MODES = {
-    "B0 no memory": "none",
-    "B1 store on": "cross_attention",
-    "B2 night, on": "consolidated+cross_attention",
-    "B3 night, off": "consolidated",
-}
-"""What the modes of HEI-NW are called, and the arms that they are."""
-_COST = {"perplexity_ratio": 3, "divergence": 4, "locality": 3, "agreement": 3}
-"""Guards and their digits: see `hippo_train.GuardReport`."""
-_COST_HEAD = ("ppl ratio", "KL", "locality", "tokens")
 _CHECKSUM = "world.sha256"
 _MOST_SHARE = 0.3  # of a world's episodes that may be asked about
 
@@ -175,102 +159,6 @@ def read_rested(folder: Path) -> Rested:
     return Rested(**{**document, "nights": tuple(document["nights"]), "asked": asked})
 
 
-def nights_section(rested: Sequence[Rested], suites: Mapping[str, SuiteMetrics]) -> Section:
-    """Return what the nights cost and what was still known after each, with the retention curve."""
-    tables: list[Table] = []
-    pictures: list[Picture] = []
-    for suite in dict.fromkeys(one.suite for one in rested):
-        told = [one for one in rested if one.suite == suite]
-        tables += [_nights_table(suite, told), _modes_table(suite, suites[suite], told)]
-        if nights := max((len(one.nights) for one in told if one.asked), default=0):
-            tables.append(_retention_table(suite, told, nights))
-            pictures.append(_retention_picture(suite, told, nights))
-    return Section(
-        title="Nights",
-        tables=tuple(tables),
-        pictures=tuple(pictures),
-        text="Perplexity ratio and KL, in nats a token, are on text that was not practised. Tokens is the share of "
-        "the tokens of everyday answers that are still the likeliest, locality that of those that the base model was "
-        "sure of. What a night replayed, learnt, refused and forgot is "
-        "in the report.html beside its weights.",
-    )
-
-
-def known_after(rested: Sequence[Rested], *, day: int, night: int) -> list[float]:
-    """Return exact match on one day's questions after one night, over all worlds."""
-    return [
-        right for one in rested for each in one.asked if (each.day, each.night) == (day, night) for right in each.right
-    ]
-
-
-def _nights_table(suite: str, rested: Sequence[Rested]) -> Table:
-    rows = [
-        (
-            str(one.seed),
-            str(number),
-            night["status"],
-            f"{len(night['learnt'])} of {len({*night['replayed'], *night['rehearsed']} - {*night['unasked']})}",
-            str(len(night["forgotten"])),
-            *(_guard(night, name, digits) for name, digits in _COST.items()),
-            f"{night['seconds'] / 60:.1f}",
-        )
-        for one in rested
-        for number, night in enumerate(one.nights, start=1)
-    ]
-    shipped = ", which came with the program" if any(one.shipped for one in rested) else ""
-    head = ("seed", "night", "status", "learnt", "lost", *_COST_HEAD, "min")
-    return Table(title=f"{suite}: nights{shipped}", head=head, rows=tuple(rows))
-
-
-def _modes_table(suite: str, metrics: SuiteMetrics, rested: Sequence[Rested]) -> Table:
-    """Answers with and without the store, before and after the night, beside what the last night cost."""
-    last = [one.nights[-1]["guards"] for one in rested if one.nights[-1]["guards"] is not None]
-    cost = [
-        f"{sum(guards[name] for guards in last) / len(last):.{digits}f}" if last else ""
-        for name, digits in _COST.items()
-    ]
-    rows: list[tuple[str, ...]] = []
-    for mode, arm in MODES.items():
-        if arm in metrics.arms:
-            em = metrics.arms[arm]["em"]
-            base = ["1.000", "0.0000", "1.000", "1.000"] if "night" not in mode else cost
-            rows.append((mode, f"{em.mean:.2f} [{em.low:.2f}, {em.high:.2f}]", *base))
-    return Table(title=f"{suite}: B0 to B3", head=("mode", "EM", *_COST_HEAD), rows=tuple(rows))
-
-
-def _retention_table(suite: str, rested: Sequence[Rested], nights: int) -> Table:
-    rows: list[tuple[str, ...]] = []
-    for day in range(1, nights + 1):
-        shares = [known_after(rested, day=day, night=night) for night in range(1, nights + 1)]
-        rows.append((f"day {day}", *(f"{sum(right) / len(right):.2f}" if right else "" for right in shares)))
-    head = ("told on", *(f"night {night}" for night in range(1, nights + 1)))
-    return Table(title=f"{suite}: EM, store off", head=head, rows=tuple(rows))
-
-
-def _retention_picture(suite: str, rested: Sequence[Rested], nights: int) -> Picture:
-    curves: list[Curve] = []
-    for day in range(1, nights + 1):
-        points = [
-            (night, mean_interval(right, [0] * len(right), rng=np.random.default_rng(0)))
-            for night in range(day, nights + 1)
-            if (right := known_after(rested, day=day, night=night))
-        ]
-        if points:
-            curves.append(
-                Curve(
-                    label=f"told on day {day}",
-                    x=tuple(float(night) for night, _ in points),
-                    y=tuple(share.mean for _, share in points),
-                    low=tuple(share.low for _, share in points),
-                    high=tuple(share.high for _, share in points),
-                )
-            )
-    png = curves_plot(
-        curves, title=f"{suite}: what the weights still know", x_label="night", y_label="exact match, store off"
-    )
-    return Picture(name=f"{suite}-retention", caption="Exact match on each day's questions, 95 % intervals.", png=png)
-
-
 def _asked(answerer: Answerer, day_world: World, *, day: int, night: int) -> Asked:
     questions = day_world.questions
     said = answerer.answer(parse_arm("consolidated"), [each.text for each in questions], [[] for _ in questions])
@@ -302,7 +190,3 @@ def _rested(
 def _written(rested: Rested, folder: Path) -> Rested:
     (folder / "rested.json").write_text(json.dumps(asdict(rested), indent=2) + "\n", encoding="utf-8")
     return rested
-
-
-def _guard(night: dict[str, Any], name: str, digits: int) -> str:
-    return "" if night["guards"] is None else f"{night['guards'][name]:.{digits}f}"
