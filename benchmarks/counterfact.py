@@ -16,6 +16,8 @@ Arms. A record's `prompt` and `target_new` are all that any of them learns from;
   own tokens where that is wrong.
 - `penalty`: `rewrites`, with the KL from the base model on the words before the target in place of replay.
 - `replay`: `rewrites`, with what a night adds: KL on own text and on everyday questions, and `Stillness`.
+- `mixed`: `replay` that also holds still what is expected after prompts that mix two records, one's words about the
+  other's subject, as a night's questions that no trace answers do.
 
 An arm without reminders learns more rows in a step, so that all see as many tokens. Efficacy, paraphrase and locality
 are as in Meng et al. 2022 (arXiv:2202.05262): the share of prompts after which the new object is likelier than the
@@ -55,16 +57,21 @@ from hippo_train.consolidation.lessons import (
 from hippo_train.consolidation.own_text import sample_passages, sample_questions, sample_replay
 from hippo_train.consolidation.split import SplitModel
 
-ARMS = ("raw", "rewrites", "distil", "penalty", "replay")
+ARMS = ("raw", "rewrites", "distil", "penalty", "replay", "mixed")
 RESULT = Path(__file__).parent / "results" / "counterfact--smollm2-135m.json"
 _BEGINNINGS, _BEGUN = 7, 10  # rows of a record besides the bare one, and tokens of each beginning
 _OWN_TOKENS, _GUARD_SEED = 64, 1
+_MIXED, _MIXED_NEAR = (
+    4,
+    12,
+)  # prompts about other subjects for each record, and reminders in a step that holds them still
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """A record of CounterFact: what is to be said after `prompt` from now on, and what is not to change."""
 
+    subject: str
     prompt: str
     rephrased: str
     neighbour: str
@@ -83,6 +90,7 @@ def read_edits(file: Path, count: int, *, seed: int) -> list[Edit]:
     by_subject = {each["subject"]: each for each in json.loads(file.read_text("utf-8"))}
     return [
         Edit(
+            subject=each["subject"],
             prompt=each["prompt"],
             rephrased=each["rephrase_prompt"],
             neighbour=each["locality_prompt"],
@@ -109,6 +117,7 @@ class Material:
     distil: list[Lesson]
     before: list[Lesson]
     near: list[Lesson]
+    mixed: list[Lesson]
     own: list[Lesson]
 
 
@@ -136,8 +145,19 @@ def prepare(model: LanguageModel, split: SplitModel, edits: Sequence[Edit], conf
         distil=distilled(model, split, [model.encode("\n" + edit.sentence) for edit, _ in prompts], rows, rewrites),
         before=as_reminders(split, [replace(row, learnt=tuple(range(1, row.learnt[0])), questions=0) for row in rows]),
         near=as_reminders(split, asked),
+        mixed=as_reminders(split, mixed_rows(model, edits, rng)),
         own=as_reminders(split, [text_row(passage) for passage in passages]),
     )
+
+
+def mixed_rows(model: LanguageModel, edits: Sequence[Edit], rng: random.Random) -> list[Row]:
+    """Return the records' prompts about subjects of other records; what is held still is what comes after them."""
+    rows: list[Row] = []
+    for edit in edits:
+        for other in rng.sample([each for each in edits if each is not edit], min(_MIXED, len(edits) - 1)):
+            tokens = model.encode("\n" + edit.prompt.replace(edit.subject, other.subject))
+            rows.append(Row(tokens=(*tokens, tokens[0]), learnt=(len(tokens),)))  # the last token stands for any
+    return rows
 
 
 @torch.no_grad()
@@ -160,7 +180,12 @@ def distilled(
 def curriculum_of(arm: str, found: Material, config: ConsolidationConfig) -> tuple[Curriculum, ConsolidationConfig]:
     """Return what an arm learns, and with what settings: as many tokens a step as `replay`."""
     rows = {"raw": found.raw, "distil": found.distil}.get(arm, found.rewrites)
-    near, own = {"replay": (found.near, found.own), "penalty": (found.before, [])}.get(arm, ([], []))
+    near, own = {
+        "replay": (found.near, found.own),
+        "mixed": ([*found.near, *found.mixed], found.own),
+        "penalty": (found.before, []),
+    }.get(arm, ([], []))
+    replayed = arm in ("replay", "mixed")
     length = _mean_length(found.rewrites)
     tokens = config.questions * length + config.own * _OWN_TOKENS + config.near * _mean_length(found.near)
     questions, reminders = round(tokens / _mean_length(rows)), 0
@@ -169,14 +194,18 @@ def curriculum_of(arm: str, found: Material, config: ConsolidationConfig) -> tup
         reminders = round((tokens - questions * length) / _mean_length(found.before))
     elif arm == "replay":
         questions, reminders = config.questions, config.near
+    elif arm == "mixed":
+        reminders = _MIXED_NEAR
+        tokens -= config.own * _OWN_TOKENS + reminders * _mean_length(near)
+        questions = round(tokens / length)
     return (
         Curriculum(questions=rows, statements=[], near=near, own=own),
         replace(
             config,
             questions=questions,
             near=reminders,
-            own=config.own if arm == "replay" else 0,
-            stillness_weight=config.stillness_weight if arm == "replay" else 0.0,
+            own=config.own if replayed else 0,
+            stillness_weight=config.stillness_weight if replayed else 0.0,
         ),
     )
 
