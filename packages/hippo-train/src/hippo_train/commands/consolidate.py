@@ -26,7 +26,7 @@ from hippo_train.consolidation import (
     consolidate,
     rewrite_traces,
 )
-from hippo_train.consolidation.trace_choice import choose_traces
+from hippo_train.consolidation.trace_choice import choose_traces, rewritten
 
 GROUP = "hippo.stores"
 
@@ -127,10 +127,11 @@ class _Bars(Progress):
 
 def _show_plan(store: Any, config: ConsolidationConfig, file: str, console: Console) -> None:
     hits = [hit for batch in store.replay_batches(32, seed=config.seed) for hit in batch]
-    new = sum(not ((replay := hit.why.get("replay")) and replay.known) for hit in hits)
-    chosen, passed = choose_traces(store, config, rewrite_traces)
-    rewrites = rewrite_traces([text for _, text in sorted(chosen.items())])
-    asked = [rewrite for rewrite in rewrites if rewrite.questions]
+    known = {hit.id: hit.item.text for hit in hits if (replay := hit.why.get("replay")) and replay.known}
+    new = len(hits) - len(known)
+    chosen, passed = choose_traces(store, config, rewrite_traces, known=known)
+    rewrites = rewritten({**known, **chosen}, rewrite_traces)
+    asked = [rewrites[id] for id in sorted(chosen) if rewrites[id].questions]
     console.print(
         f"{file}: {len(hits):,} traces, {new:,} of them not known to any weights. A night would replay {len(chosen)}"
         + (f" and pass over {len(passed)} that no question can be made of" if passed else "")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hippo_adapters import LanguageModel
-from hippo_core import SupportsTeaching, UnknownIdError
+from hippo_core import SupportsTeaching
 from hippo_core.checks import checked_kind
 from hippo_core.errors import InvalidInputError
 
@@ -30,7 +30,7 @@ from hippo_train.consolidation.nights import Nights
 from hippo_train.consolidation.own_text_file import own_text
 from hippo_train.consolidation.rewrites import ReplayQuestion, Rewriter, rewrite_traces, unanswered_questions
 from hippo_train.consolidation.split import SplitModel
-from hippo_train.consolidation.trace_choice import choose_traces
+from hippo_train.consolidation.trace_choice import choose_traces, known_traces, rewritten
 from hippo_train.out_of_memory import memory_explained
 
 NightProgress = Callable[[str, int, int], None]
@@ -76,13 +76,13 @@ class NightReport:
     replayed: tuple[int, ...] = ()
     """Ids of the records that were new to the weights."""
     rehearsed: tuple[int, ...] = ()
-    """Ids that earlier nights learnt."""
+    """Ids that earlier nights learnt and that nothing told since corrects."""
     unasked: tuple[int, ...] = ()
     """Traces that no question could be made of: never counted as known, and not taught unless as `statements`."""
     learnt: tuple[int, ...] = ()
     """Ids whose checked questions are all answered now, with the store off."""
     forgotten: tuple[int, ...] = ()
-    """Ids that an earlier night knew, that nothing told since corrects, and that are no longer answered."""
+    """Ids that were rehearsed and that are no longer answered."""
     checked: tuple[CheckedQuestion, ...] = ()
     guards: GuardReport | None = None
     losses: tuple[StepLosses, ...] = ()
@@ -181,14 +181,16 @@ class _Night:
         if self.parent is not None:
             self.store.ledger.require_clean(self.parent.name)
             self.store.ledger.derive(name, parent=self.parent.name)
-        new, unasked = choose_traces(self.store, self.config, self.rewriter, adapter=name)
+        known = known_traces(self.store, self.nights)
+        new, unasked = choose_traces(self.store, self.config, self.rewriter, known=known, adapter=name)
         if not new:
             part.rmdir()
             return NightReport(status="nothing to learn", night=None, unasked=unasked, seconds=self._seconds())
-        earlier = self._earlier_traces(set(new))
-        texts = dict(sorted({**earlier, **new}.items()))  # oldest first: what was said later holds
-        ids = list(texts)
-        rewrites = dict(zip(ids, self.rewriter(list(texts.values())), strict=True))
+        everything = {**known, **new}
+        rewrites = rewritten(everything, self.rewriter)
+        askable = [id for id in known if rewrites[id].questions]  # the others were corrected since
+        earlier = self.rng.sample(askable, min(len(askable), self.config.rehearsed))
+        ids = sorted([*earlier, *new])  # oldest first
         learnt: dict[int, list[ReplayQuestion]] = {}
         checks: dict[int, list[ReplayQuestion]] = {}
         for id in ids:
@@ -210,7 +212,10 @@ class _Night:
         own = own_text(self.model, self.config, self.nights.folder, guarded=self.drift_text is None)
         guard = Guard(self.model, own.guarded or self._drift_rows(), own.questions[::2])
         most = min(_NEAR, self.config.near * self.config.steps)
-        near = [*own.questions[1::2], *unanswered_questions(list(texts.values()), most, rng=self.rng)]
+        near = [
+            *own.questions[1::2],
+            *unanswered_questions([everything[id] for id in sorted(everything)], most, rng=self.rng),
+        ]
         self.progress("Listening to the model", 1, 1)
         curriculum = self._curriculum(split, learnt, {id: rewrites[id].statements for id in ids}, near, own.passages)
         self.store.ledger.record(list(new), adapter=name)
@@ -229,10 +234,8 @@ class _Night:
                 )
                 for (id, question), was, now in zip(asked, before, after, strict=True)
             )
-            known = {id for id in ids if checks[id]} - {each.trace for each in checked if not each.right}
-            # What a later trace corrects is neither asked nor taught any more: it is not forgotten
-            retained = {id for id in earlier if checks[id]}
-            retention = len(known & retained) / len(retained) if retained else None
+            learnt_now = {id for id in ids if checks[id]} - {each.trace for each in checked if not each.right}
+            retention = len(learnt_now & set(earlier)) / len(earlier) if earlier else None
             guards = guard.measure(retention=retention)
             self.progress("Asking", 1, 1)
             broken = guards.broken(self.config)
@@ -244,8 +247,8 @@ class _Night:
             replayed=tuple(new),
             rehearsed=tuple(earlier),
             unasked=unasked,
-            learnt=tuple(sorted(known)),
-            forgotten=tuple(sorted(retained - known)),
+            learnt=tuple(sorted(learnt_now)),
+            forgotten=tuple(sorted(set(earlier) - learnt_now)),
             checked=checked,
             guards=guards,
             losses=tuple(losses),
@@ -262,24 +265,6 @@ class _Night:
             self.store.ledger.mark_known(list(report.learnt), name)
             self.store.ledger.mark_known(list(report.forgotten), name, known=False)
         return replace(report, night=finish(part, _described(report, self.model, self.config)))
-
-    def _earlier_traces(self, new: set[int]) -> dict[int, str]:
-        """Return what earlier nights knew and the store still holds, a sample of it at most."""
-        known: dict[int, None] = {}
-        for night in self.nights.lineage():
-            described = self.nights.describe(night)
-            known.update(dict.fromkeys(described["learnt"]))
-            for id in described["forgotten"]:
-                known.pop(id, None)
-        found: dict[int, str] = {}
-        for id in self.rng.sample(sorted(known), len(known)):
-            if len(found) == self.config.rehearsed:
-                break
-            try:
-                found[id] = self.store.get(id).text
-            except UnknownIdError:
-                continue  # deleted since
-        return {id: text for id, text in found.items() if id not in new}
 
     def _drift_rows(self) -> list[list[int]]:
         length = min(_GUARDED_ROW, self.model.context_length)
