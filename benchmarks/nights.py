@@ -3,6 +3,7 @@
     python benchmarks/nights.py --facts 64 --seed 101                       # one night, development world
     python benchmarks/nights.py --facts 16 --set steps=100 learning_rate=0.004
     python benchmarks/nights.py --drift-text wiki.valid.tokens              # perplexity on a text, by path
+    python benchmarks/nights.py --world relations --facts 256 --steps 400 800 --keep   # what more steps buy and cost
 
 The facts are events of scenario A ("Corwin repaired the denim bracelet at the pier on 4 May."), in which most words
 recur, or with --world relations those of scenario B ("The passcode of the barn is 4821."). Printed and, with --keep,
@@ -14,6 +15,8 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shlex
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,18 +25,22 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from hei_nw.rephrasing import reworded, taught_wordings
 from hei_nw.suites import make_world
 from hippo_adapters import DEFAULT_TEMPLATE, LanguageModel, compute_prefix, generate, load_model
 from hippo_core import Provenance
 from hippo_episodic import EpisodicStore
 from hippo_lab.environment import describe_hardware, installed_versions, source_state
+from hippo_lab.plots import Curve, curves_plot
 from hippo_lab.scoring import exact_match
+from hippo_lab.statistics import mean_interval
 from hippo_train import ConsolidationConfig, Nights, adapted, consolidate
 from hippo_train.consolidation import Clause, read_clause
 
 WORLDS = {"events": "scenario_a", "relations": "scenario_b"}
 RESULTS = Path(__file__).parent / "results"
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 _SHOWN = 12
 Question = tuple[str, str]  # and its answer
 
@@ -74,21 +81,21 @@ def _fits(other: Clause, clause: Clause, role: str, cue: Sequence[str]) -> bool:
     return other.verb == clause.verb and role in other.parts and all(clause.parts[each] in said for each in cue)
 
 
-def em(model: LanguageModel, questions: Sequence[Question], *, examples: bool) -> float:
-    """Return exact match with nothing recalled, after the worked examples or without them."""
+def answered(model: LanguageModel, questions: Sequence[Question], *, examples: bool) -> list[float]:
+    """Return exact match of each answer with nothing recalled, after the worked examples or without them."""
     prefix = compute_prefix(model, DEFAULT_TEMPLATE.prefix()) if examples else ""
     said = generate(model, [DEFAULT_TEMPLATE.prompt(text, []) for text, _ in questions], prefix=prefix, batch_size=64)
-    return sum(exact_match(one.text, answer) for one, (_, answer) in zip(said, questions, strict=True)) / len(questions)
+    return [float(exact_match(one.text, answer)) for one, (_, answer) in zip(said, questions, strict=True)]
 
 
-def measure(arguments: argparse.Namespace, config: ConsolidationConfig) -> dict[str, Any]:
+def measure(arguments: argparse.Namespace, config: ConsolidationConfig, model: LanguageModel) -> dict[str, Any]:
     """Return the figures of one night."""
-    model = load_model("smollm2-135m", dtype="float32")
     texts = facts_of(arguments.world, arguments.seed, arguments.facts, arguments.split)
     questions = paraphrases(texts, arguments.seed, arguments.split)
     text = Path(arguments.drift_text).read_text("utf-8") if arguments.drift_text else None
     unlimited = replace(config, perplexity_limit=1e9, divergence_limit=1e9, locality_limit=0.0, retention_limit=0.0)
-    found: dict[str, Any] = {"questions": len(questions), "base em": em(model, questions, examples=False)}
+    found: dict[str, Any] = {"steps": config.steps, "questions": len(questions)}
+    found["base em"] = _interval(answered(model, questions, examples=False))
     with tempfile.TemporaryDirectory() as folder, EpisodicStore(Path(folder) / "memory.db") as store:
         for each in texts:
             store.write(each, provenance=Provenance(source="told"))
@@ -102,12 +109,33 @@ def measure(arguments: argparse.Namespace, config: ConsolidationConfig) -> dict[
             said = generate(taught, [DEFAULT_TEMPLATE.prompt(text, []) for text, _ in asked])
             for one, (text, answer) in zip(said, asked, strict=True):
                 print(f"  {text} {one.text} ({answer})", flush=True)
-            found["em"] = em(taught, questions, examples=False)
-            found["em after worked examples"] = em(taught, questions, examples=True)
-    held = [each.right for each in report.checked]
-    found |= {"em on taught wordings of other questions": sum(held) / len(held), "seconds": report.seconds}
+            found["em"] = _interval(answered(taught, questions, examples=False))
+            found["em after worked examples"] = _interval(answered(taught, questions, examples=True))
+    held = [float(each.right) for each in report.checked]
+    found |= {"em in the rewriter's own wordings, held out": _interval(held), "seconds": report.seconds}
     found |= {"guards": asdict(report.guards), "last losses": asdict(report.losses[-1])}
     return found
+
+
+def _interval(right: Sequence[float]) -> dict[str, float]:
+    return asdict(mean_interval(right, [0] * len(right), rng=np.random.default_rng(0)))
+
+
+def picture_of(nights: Sequence[dict[str, Any]], facts: int) -> bytes:
+    """Return exact match against what it costs, a point for each number of steps."""
+    curve = Curve(
+        label=f"{facts} facts; " + ", ".join(str(night["steps"]) for night in nights) + " steps",
+        x=tuple(night["guards"]["perplexity_ratio"] for night in nights),
+        y=tuple(night["em"]["mean"] for night in nights),
+        low=tuple(night["em"]["low"] for night in nights),
+        high=tuple(night["em"]["high"] for night in nights),
+    )
+    return curves_plot(
+        [curve],
+        title="What one night teaches, and what it costs",
+        x_label="perplexity on other text, after to before",
+        y_label="exact match, store off, wordings never taught",
+    )
 
 
 def _told() -> Any:
@@ -125,26 +153,30 @@ def main(arguments: argparse.Namespace) -> None:
     changed = {name: json.loads(value) for name, _, value in (each.partition("=") for each in arguments.set)}
     config = ConsolidationConfig(**{"traces": arguments.facts, **changed})
     state = source_state(Path(__file__).parent)
-    figures = measure(arguments, config)
-    print(json.dumps(figures, indent=2))
-    if arguments.keep:
-        cause = {
-            "command": f"python benchmarks/nights.py --world {arguments.world} --facts {arguments.facts} "
-            f"--seed {arguments.seed}",
-            "config": asdict(config),
-            "commit": state.commit,
-            "dirty": state.dirty,
-            "hardware": describe_hardware(),
-            "versions": installed_versions(["hippo-train", "torch", "transformers", "peft"]),
-            "model": "smollm2-135m",
-            "split": arguments.split,
-            "seed": arguments.seed,
-        }
-        target = (
-            RESULTS
-            / f"nights--smollm2-135m--{arguments.world}-{arguments.facts}--{arguments.split}{arguments.seed}.json"
-        )
-        target.write_text(json.dumps({"cause": cause, "night": figures}, indent=2) + "\n", "utf-8")
+    model = load_model("smollm2-135m", dtype="float32")
+    nights: list[dict[str, Any]] = []
+    name = f"nights--smollm2-135m--{arguments.world}-{arguments.facts}--{arguments.split}{arguments.seed}"
+    cause = {
+        "command": shlex.join(["python", "benchmarks/nights.py", *sys.argv[1:]]),
+        "config": asdict(config),
+        "commit": state.commit,
+        "dirty": state.dirty,
+        "hardware": describe_hardware(),
+        "versions": installed_versions(["hippo-train", "torch", "transformers", "peft"]),
+        "model": "smollm2-135m",
+        "split": arguments.split,
+        "seed": arguments.seed,
+    }
+    for steps in arguments.steps or [config.steps]:
+        print(f"{steps} steps", flush=True)
+        nights.append(measure(arguments, replace(config, steps=steps), model))
+        print(json.dumps(nights[-1], indent=2), flush=True)
+        if arguments.keep:  # after every night: the next may take an hour
+            (RESULTS / f"{name}.json").write_text(
+                json.dumps({"cause": cause, "nights": nights}, indent=2) + "\n", "utf-8"
+            )
+    if arguments.keep and len(nights) > 1:
+        (PICTURES / f"nights-{arguments.world}-{arguments.facts}.png").write_bytes(picture_of(nights, arguments.facts))
 
 
 if __name__ == "__main__":
@@ -153,6 +185,7 @@ if __name__ == "__main__":
     parser.add_argument("--facts", type=int, default=64)
     parser.add_argument("--seed", type=int, default=101)
     parser.add_argument("--split", choices=("dev", "test"), default="dev")
+    parser.add_argument("--steps", type=int, nargs="+", help="a night for each number of steps; one of the default's")
     parser.add_argument("--drift-text", help="a text file; without it, what the model says by itself")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="fields of ConsolidationConfig")
     parser.add_argument("--keep", action="store_true", help="write the figures to benchmarks/results")
