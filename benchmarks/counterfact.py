@@ -17,7 +17,8 @@ Arms. A record's `prompt` and `target_new` are all that any of them learns from;
 - `penalty`: `rewrites`, with the KL from the base model on the words before the target in place of replay.
 - `replay`: `rewrites`, with what a night adds: KL on own text and on everyday questions, and `Stillness`.
 - `mixed`: `replay` that also holds still what is expected after prompts that mix two records, one's words about the
-  other's subject, as a night's questions that no trace answers do.
+  other's subject, as a night's questions that no trace answers do. Of 12 reminders in a step one or two are everyday
+  questions, where `replay` has 4 of these.
 
 An arm without reminders learns more rows in a step, so that all see as many tokens. Efficacy, paraphrase and locality
 are as in Meng et al. 2022 (arXiv:2202.05262): the share of prompts after which the new object is likelier than the
@@ -153,9 +154,12 @@ def prepare(model: LanguageModel, split: SplitModel, edits: Sequence[Edit], conf
 def mixed_rows(model: LanguageModel, edits: Sequence[Edit], rng: random.Random) -> list[Row]:
     """Return the records' prompts about subjects of other records; what is held still is what comes after them."""
     rows: list[Row] = []
+    told = {edit.prompt for edit in edits}
     for edit in edits:
-        for other in rng.sample([each for each in edits if each is not edit], min(_MIXED, len(edits) - 1)):
-            tokens = model.encode("\n" + edit.prompt.replace(edit.subject, other.subject))
+        about = [edit.prompt.replace(edit.subject, other.subject) for other in edits]
+        about = [prompt for prompt in dict.fromkeys(about) if prompt not in told]
+        for prompt in rng.sample(about, min(_MIXED, len(about))):
+            tokens = model.encode("\n" + prompt)
             rows.append(Row(tokens=(*tokens, tokens[0]), learnt=(len(tokens),)))  # the last token stands for any
     return rows
 
@@ -329,7 +333,8 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.keep:
         cause = {
             "command": f"python benchmarks/counterfact.py {arguments.file.name} --records {arguments.records} "
-            f"--steps {arguments.steps} --seeds {' '.join(map(str, arguments.seeds))}"
+            f"--steps {arguments.steps} --seeds {' '.join(map(str, arguments.seeds))} "
+            f"--arms {' '.join(arguments.arms)}"
             + (f" --drift-text {arguments.drift_text.name}" if arguments.drift_text else ""),
             "commit": state.commit,
             "dirty": state.dirty,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hippo_core.errors import InvalidInputError, NotADatabaseError
 from hippo_episodic import EpisodicStore
+from hippo_train import Nights
 from hippo_train.commands import COMMANDS
 from hippo_train.commands.consolidate import _chosen_store, _next, _time_of_day, open_store
 from rich.console import Console
@@ -34,10 +35,30 @@ def test_a_dry_run_shows_what_would_be_learnt_and_writes_nothing(memory: Path, t
     chosen = {"memory.episodic": memory, "train.dry_run": "true", "train.nights": tmp_path / "nights"}
     COMMANDS["consolidate"](settings(**chosen), command="", console=console)
     said = console.export_text()
-    assert "2 traces, 2 of them not known to any weights" in said
+    assert "2 traces, 2 of them not known to the weights" in said
     assert "would replay 1 and pass over 1 that no question can be made of" in said
     assert "Corwin" in said
     assert not (tmp_path / "nights").exists()
+
+
+def test_a_dry_run_counts_what_the_night_in_force_knows(memory: Path, tmp_path: Path):
+    nights = Nights(tmp_path / "nights")
+    with nights.lock():
+        night = nights.commit(nights.begin(), {"learnt": [1], "forgotten": []})
+    with EpisodicStore(memory) as store:
+        store.ledger.mark_known([1], night.name)
+        store.write("Flora sold the emerald jug at the shipyard.", provenance="chat")
+    chosen = {"memory.episodic": memory, "train.dry_run": "true", "train.nights": tmp_path / "nights"}
+
+    def told() -> str:
+        console = Console(record=True, width=400)
+        COMMANDS["consolidate"](settings(**chosen), command="", console=console)
+        return console.export_text()
+
+    assert "3 traces, 2 of them not known" in (said := told())
+    assert "Flora" in said
+    nights.roll_back()
+    assert "3 traces, 3 of them not known" in told()
 
 
 @pytest.mark.model

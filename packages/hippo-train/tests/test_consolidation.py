@@ -419,7 +419,8 @@ def test_a_soft_target_is_a_divergence():
     torch.testing.assert_close(target.divergence(other), full.sum(-1), atol=1e-3, rtol=1e-3)
 
 
-def test_the_guard_sees_what_changed(shallow: LanguageModel):
+def test_the_guard_sees_what_changed(shallow: LanguageModel, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("hippo_train.consolidation.guards._SURE", 0.0)
     shallow = replace(shallow, model=copy.deepcopy(shallow.model))
     guard = Guard(shallow, [list(range(100, 140))], ["What do bees make?"])
     same = guard.measure(retention=None)
@@ -430,6 +431,9 @@ def test_the_guard_sees_what_changed(shallow: LanguageModel):
     shallow.model.get_input_embeddings().weight.data.mul_(-1.0)
     worse = guard.measure(retention=0.5)
     assert worse.divergence > 0.1
+    assert worse.perplexity_ratio != 1.0
+    assert worse.locality == worse.agreement < 1.0, "every token counts as sure here"
+    assert worse.unchanged == 0.0
     broken = worse.broken(ConsolidationConfig())
     assert any("KL from the base" in reason for reason in broken)
     assert any("earlier nights" in reason for reason in broken)

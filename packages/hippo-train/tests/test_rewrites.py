@@ -39,6 +39,11 @@ def test_a_plain_sentence_is_read(sentence: str, subject: str, verb: str, acted_
     assert [each.text for each in clause.adverbials] == adverbials
 
 
+def test_a_noun_that_ends_like_a_verb_is_none():
+    (questions,) = asked("The copper sled was buried by Carol at the pier on 4 May.")
+    assert questions["Who buried the copper sled?"] == "Carol"
+
+
 @pytest.mark.parametrize(
     "sentence",
     [

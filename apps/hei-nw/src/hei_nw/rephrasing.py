@@ -87,7 +87,7 @@ def _indirect(clause: Clause, role: str, cue: Sequence[str]) -> Iterator[str]:
     """Return wordings for development; of the past alone."""
     subject = clause.subject if "subject" in cue else ""
     thing = clause.object if "object" in cue else "something"
-    tail, by = _tail(clause, cue), f" by {subject}" if subject else ""
+    tail, by = clause.tail(cue), f" by {subject}" if subject else ""
     adverbial = clause.adverbial(role)
     if clause.tense == "present":
         return
@@ -110,7 +110,7 @@ def _gapped(clause: Clause, role: str, cue: Sequence[str]) -> Iterator[str]:
     person = is_name(clause.subject)
     subject = clause.subject if "subject" in cue else "somebody" if person else "something"
     thing = clause.object if "object" in cue else "something" if clause.object else ""
-    known = " ".join(f"{subject} {clause.finite} {thing}{_tail(clause, cue)}".split())
+    known = " ".join(f"{subject} {clause.finite} {thing}{clause.tail(cue)}".split())
     be, adverbial = "was" if clause.tense == "past" else "is", clause.adverbial(role)
     if role == "subject":
         yield f"{known}. {'Who' if person else 'What'} {be} it?"
@@ -123,9 +123,3 @@ def _gapped(clause: Clause, role: str, cue: Sequence[str]) -> Iterator[str]:
     elif adverbial.kind == "when":
         yield f"{known}. On which day?"
         yield f"{known}; when {be} that?"
-    elif adverbial.kind == "which":
-        yield f"{known}. What is the {adverbial.phrase.split()[0]}?"
-
-
-def _tail(clause: Clause, cue: Sequence[str]) -> str:
-    return "".join(f" {clause.parts[each]}" for each in cue if each.isdigit())

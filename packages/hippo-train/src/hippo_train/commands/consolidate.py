@@ -26,7 +26,7 @@ from hippo_train.consolidation import (
     consolidate,
     rewrite_traces,
 )
-from hippo_train.consolidation.trace_choice import choose_traces, rewritten
+from hippo_train.consolidation.trace_choice import choose_traces, known_ids
 
 GROUP = "hippo.stores"
 
@@ -44,7 +44,7 @@ def run(resolved: Mapping[str, Any], *, command: str, console: Console) -> None:
     kind, file = _chosen_store(resolved["memory"])
     if dry_run:
         with open_store(kind, file) as store:
-            _show_plan(store, config, file, console)
+            _show_plan(store, config, file, Path(str(folder)).expanduser(), console)
         return
     nights = Nights(output_folder(folder))
     model = load_model(**resolved["model"])
@@ -125,16 +125,17 @@ class _Bars(Progress):
         self.update(self._parts[what], completed=done, total=total)
 
 
-def _show_plan(store: Any, config: ConsolidationConfig, file: str, console: Console) -> None:
-    hits = [hit for batch in store.replay_batches(32, seed=config.seed) for hit in batch]
-    known = {hit.id: hit.item.text for hit in hits if (replay := hit.why.get("replay")) and replay.known}
-    new = len(hits) - len(known)
-    chosen, passed = choose_traces(store, config, rewrite_traces, known=known)
-    rewrites = rewritten({**known, **chosen}, rewrite_traces)
-    asked = [rewrites[id] for id in sorted(chosen) if rewrites[id].questions]
+def _show_plan(store: Any, config: ConsolidationConfig, file: str, nights: Path, console: Console) -> None:
+    kept = Nights(nights) if nights.is_dir() else None
+    current = kept.current if kept else None
+    known = known_ids(kept) if kept else set[int]()
+    # Without a night yet, marks of other folders' nights do not count: any name that has none will do
+    choice = choose_traces(store, config, rewrite_traces, known=known, adapter=current.name if current else "base")
+    asked = [choice.rewrites[id] for id in sorted(choice.new) if choice.rewrites[id].questions]
     console.print(
-        f"{file}: {len(hits):,} traces, {new:,} of them not known to any weights. A night would replay {len(chosen)}"
-        + (f" and pass over {len(passed)} that no question can be made of" if passed else "")
+        f"{file}: {len(store):,} traces, {choice.unknown:,} of them not known to the weights. A night would replay "
+        f"{len(choice.new)}"
+        + (f" and pass over {len(choice.passed)} that no question can be made of" if choice.passed else "")
         + (", for instance:" if asked else "."),
         highlight=False,
     )

@@ -93,6 +93,10 @@ class Clause:
         """Return the adverbial that fills a role, None for subject and object."""
         return self.adverbials[int(role)] if role.isdigit() else None
 
+    def tail(self, roles: Sequence[str]) -> str:
+        """Return the adverbials among some roles, in that order, each after a space."""
+        return "".join(f" {self.parts[role]}" for role in roles if role.isdigit())
+
     def answer(self, role: str) -> str:
         """Return what answers a question about a role."""
         adverbial = self.adverbial(role)
@@ -160,6 +164,8 @@ def _find_verb(words: Sequence[str]) -> int | None:
             return place
         # After a common noun only what cannot be part of a name of a thing: "the polished kite" is no clause
         after = words[place + 1] if place + 1 < len(words) else ""
+        if after in english.AUXILIARIES:
+            continue  # "the sled was": a noun, whatever its ending
         closed = not after or after.lower() in english.FUNCTION_WORDS or not after[0].islower()
         past = word in english.BASE_OF_PAST or (word.endswith("ed") and len(word) > 3)
         third = re.fullmatch(r"[a-z]{2,}[^su]s", word) is not None and word not in english.TIME_WORDS

@@ -56,7 +56,7 @@ class LanguageModelRewriter:
                 answers[question.text].add(normalised(question.answer))
         found: list[Rewrite] = []
         for text, plain in zip(texts, rewrite_traces(texts), strict=True):
-            if not plain.statements:  # out of date
+            if text not in plain.statements:  # some of it is out of date, and what a question is about is not known
                 found.append(plain)
                 continue
             known = {question.text for question in plain.questions}

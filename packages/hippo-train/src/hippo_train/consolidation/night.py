@@ -30,7 +30,7 @@ from hippo_train.consolidation.nights import Nights
 from hippo_train.consolidation.own_text_file import own_text
 from hippo_train.consolidation.rewrites import ReplayQuestion, Rewriter, rewrite_traces, unanswered_questions
 from hippo_train.consolidation.split import SplitModel
-from hippo_train.consolidation.trace_choice import choose_traces, known_traces, rewritten
+from hippo_train.consolidation.trace_choice import choose_traces, known_ids
 from hippo_train.out_of_memory import memory_explained
 
 NightProgress = Callable[[str, int, int], None]
@@ -181,22 +181,19 @@ class _Night:
         if self.parent is not None:
             self.store.ledger.require_clean(self.parent.name)
             self.store.ledger.derive(name, parent=self.parent.name)
-        known = known_traces(self.store, self.nights)
-        new, unasked = choose_traces(self.store, self.config, self.rewriter, known=known, adapter=name)
+        choice = choose_traces(self.store, self.config, self.rewriter, known=known_ids(self.nights), adapter=name)
+        new, unasked = choice.new, choice.passed
         if not new:
             part.rmdir()
             return NightReport(status="nothing to learn", night=None, unasked=unasked, seconds=self._seconds())
-        everything = {**known, **new}
-        rewrites = rewritten(everything, self.rewriter)
-        askable = [id for id in known if rewrites[id].questions]  # the others were corrected since
-        earlier = self.rng.sample(askable, min(len(askable), self.config.rehearsed))
-        ids = sorted([*earlier, *new])  # oldest first
+        earlier = set(self.rng.sample(choice.known, min(len(choice.known), self.config.rehearsed)))
+        ids = sorted({*earlier, *new})
         learnt: dict[int, list[ReplayQuestion]] = {}
         checks: dict[int, list[ReplayQuestion]] = {}
         for id in ids:
             # By the id alone, so that a later night asks what this one left out
             learnt[id], checks[id] = held_out(
-                rewrites[id],
+                choice.rewrites[id],
                 check=self.config.checks_per_trace,
                 most=self.config.questions_per_trace,
                 rng=random.Random(f"{self.config.seed}/{id}"),
@@ -214,10 +211,12 @@ class _Night:
         most = min(_NEAR, self.config.near * self.config.steps)
         near = [
             *own.questions[1::2],
-            *unanswered_questions([everything[id] for id in sorted(everything)], most, rng=self.rng),
+            *unanswered_questions(list(choice.texts.values()), most, rng=self.rng),
         ]
         self.progress("Listening to the model", 1, 1)
-        curriculum = self._curriculum(split, learnt, {id: rewrites[id].statements for id in ids}, near, own.passages)
+        curriculum = self._curriculum(
+            split, learnt, {id: choice.rewrites[id].statements for id in ids}, near, own.passages
+        )
         self.store.ledger.record(list(new), adapter=name)
         with learning_layers(self.model, self.config, self.parent) as adapted:
             losses = learn(adapted, split, curriculum, self.config, self._on_step)
@@ -235,7 +234,7 @@ class _Night:
                 for (id, question), was, now in zip(asked, before, after, strict=True)
             )
             learnt_now = {id for id in ids if checks[id]} - {each.trace for each in checked if not each.right}
-            retention = len(learnt_now & set(earlier)) / len(earlier) if earlier else None
+            retention = len(learnt_now & earlier) / len(earlier) if earlier else None
             guards = guard.measure(retention=retention)
             self.progress("Asking", 1, 1)
             broken = guards.broken(self.config)
@@ -244,11 +243,11 @@ class _Night:
             status="refused" if broken else "committed",
             night=None,
             refused_for=broken,
-            replayed=tuple(new),
-            rehearsed=tuple(earlier),
+            replayed=new,
+            rehearsed=tuple(sorted(earlier)),
             unasked=unasked,
             learnt=tuple(sorted(learnt_now)),
-            forgotten=tuple(sorted(set(earlier) - learnt_now)),
+            forgotten=tuple(sorted(earlier - learnt_now)),
             checked=checked,
             guards=guards,
             losses=tuple(losses),

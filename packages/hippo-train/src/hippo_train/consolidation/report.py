@@ -60,7 +60,8 @@ def _summary(report: NightReport) -> str:
         (
             "Learnt",
             f"{len(set(report.learnt) & set(report.replayed))} of the new ones: with the store off, all that was asked "
-            f"about them is answered; {right} of {len(new)} questions in all, none of them practised",
+            f"about them is answered; {right} of {len(new)} questions in all, none of them practised (but those about "
+            "memories of which hardly any question could be made)",
         ),
         ("Not taught", f"{len(report.unasked)} memories, because no question could be made of them"),
         ("Forgotten", f"{len(report.forgotten)} memories of earlier nights"),

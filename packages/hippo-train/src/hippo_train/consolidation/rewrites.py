@@ -109,6 +109,35 @@ def unanswered_questions(texts: Sequence[str], count: int, *, rng: random.Random
     return list(found)
 
 
+def corrections(texts: Sequence[str]) -> dict[int, set[int]]:
+    """Return for the place of each trace of which a later one corrects something the places of those that do.
+
+    Args:
+        texts: the traces, oldest first.
+
+    Cost:
+        Under 0.1 ms a trace; it makes no question.
+
+    Example:
+        >>> corrections(["The keeper of the mill is Ada.", "A gull slept.", "The keeper of the mill is now Ben."])
+        {0: {2}}
+    """
+    read = [
+        [clause for each in split_sentences(text) if (clause := read_clause(each)) and _may_change(clause)]
+        for text in texts
+    ]
+    answers = _answers(read)
+    found: dict[int, set[int]] = defaultdict(set)
+    for place, clauses in enumerate(read):
+        for clause in clauses:
+            found[place] |= {later for _, later in _corrected(clause, place, answers)}
+    return {place: later for place, later in found.items() if later}
+
+
+def _may_change(clause: Clause) -> bool:
+    return clause.tense == "present" or clause.copular
+
+
 def _with_part_of(clause: Clause, role: str, other: Clause) -> Clause | None:
     """Return a clause with one part taken from another; None where the other has no such part."""
     mine, theirs = _OF.fullmatch(clause.subject), _OF.fullmatch(other.subject)
@@ -154,15 +183,18 @@ def _asked(clause: Clause, role: str, cue: Sequence[str]) -> _Asked:
 
 def _out_of_date(clause: Clause, place: int, answers: _Answers) -> bool:
     """Whether a later trace says something else of the same subject."""
-    if clause.tense == "past":
-        return False
-    for role in clause.parts:
+    return any(True for _ in _corrected(clause, place, answers))
+
+
+def _corrected(clause: Clause, place: int, answers: _Answers) -> Iterator[tuple[str, int]]:
+    """Return what now holds in the place of a part of a clause, and the trace that says so."""
+    for role in clause.parts if clause.tense == "present" else ():
         others = [other for other in clause.parts if other != role]
-        if role != "subject" and others and max(answers[_asked(clause, role, others)].values()) > place:
+        if role != "subject" and others:
             fitting = answers[_asked(clause, role, others)]
-            if max(fitting, key=fitting.__getitem__) != clause.answer(role):
-                return True
-    return False
+            latest = max(fitting, key=fitting.__getitem__)
+            if fitting[latest] > place and latest != clause.answer(role):
+                yield latest, fitting[latest]
 
 
 def _questions(clauses: Sequence[Clause], answers: _Answers) -> tuple[ReplayQuestion, ...]:
@@ -185,7 +217,7 @@ def _statements(clause: Clause) -> list[str]:
 
 
 def _copular_statements(clause: Clause) -> Iterator[str]:
-    tail = _tail(clause, [role for role in clause.parts if role.isdigit()])
+    tail = clause.tail([role for role in clause.parts if role.isdigit()])
     yield f"{clause.subject} {clause.finite} {clause.object}{tail}"
     if not clause.object:
         return
@@ -202,14 +234,14 @@ def _event_statements(clause: Clause) -> Iterator[str]:
     passive = f"{clause.object} was {clause.participle}" if clause.object and clause.tense == "past" else ""
     for order in (roles, roles[::-1]):
         if active:
-            yield active + _tail(clause, order)
+            yield active + clause.tail(order)
         if passive:
-            yield passive + by + _tail(clause, order)
-            yield passive + _tail(clause, order) + by
+            yield passive + by + clause.tail(order)
+            yield passive + clause.tail(order) + by
     if active and is_name(clause.subject):
-        yield f"it was {clause.subject} who {clause.finite} {clause.object}{_tail(clause, roles)}"
+        yield f"it was {clause.subject} who {clause.finite} {clause.object}{clause.tail(roles)}"
     for lead in roles:
-        others = _tail(clause, [role for role in roles if role != lead])
+        others = clause.tail([role for role in roles if role != lead])
         for form in (active, passive + by if passive else ""):
             if form:
                 yield f"{clause.parts[lead]}, {form}{others}"
@@ -221,13 +253,13 @@ def _wordings(clause: Clause, role: str, cue: Sequence[str]) -> list[str]:
     direct = [_sentence(text, "?") for text in asked(clause, role, cue)]
     indirect = [carrier.format(said) for said in _embedded(clause, role, cue) for carrier in _CARRIERS]
     if clause.copular and role == "object" and "subject" in cue and _OF.fullmatch(clause.subject):
-        indirect += [carrier.format(clause.subject + _tail(clause, cue)) for carrier in _NAMED_CARRIERS]
+        indirect += [carrier.format(clause.subject + clause.tail(cue)) for carrier in _NAMED_CARRIERS]
     return list(dict.fromkeys([*direct, *(_sentence(text, "") for text in indirect)]))
 
 
 def _embedded(clause: Clause, role: str, cue: Sequence[str]) -> Iterator[str]:
     """Return what is asked as part of a sentence: "who repaired the pump"."""
-    tail, adverbial = _tail(clause, cue), clause.adverbial(role)
+    tail, adverbial = clause.tail(cue), clause.adverbial(role)
     if clause.copular:
         if role == "object" and "subject" in cue:
             yield f"{'who' if is_name(clause.object) else 'what'} {clause.subject} {clause.finite}{tail}"
@@ -243,7 +275,7 @@ def _embedded(clause: Clause, role: str, cue: Sequence[str]) -> Iterator[str]:
 
 
 def _copular_questions(clause: Clause, role: str, cue: Sequence[str]) -> Iterator[str]:
-    subject, be, tail = clause.subject, clause.finite, _tail(clause, cue)
+    subject, be, tail = clause.subject, clause.finite, clause.tail(cue)
     if role == "subject" and "object" in cue:
         yield f"{'who' if is_name(clause.object) else 'what'} {be} {clause.object}{tail}"
     if role == "object" and "subject" in cue:
@@ -264,7 +296,7 @@ def _event_questions(clause: Clause, role: str, cue: Sequence[str]) -> Iterator[
     subject = clause.subject if "subject" in cue else ""
     acted_upon = clause.object if "object" in cue else _SOMETHING if clause.object else ""
     by = f" by {subject}" if subject else ""
-    tail = _tail(clause, cue)
+    tail = clause.tail(cue)
     did = "did" if past else "does"
     if role == "subject":
         person = is_name(clause.subject)
@@ -301,10 +333,6 @@ def _heads(clause: Clause, role: str) -> Iterator[str]:
     elif adverbial.kind == "which":
         noun = without_article(adverbial.phrase).split()[0]
         yield from (f"{adverbial.preposition} which {noun}", f"which {noun}")
-
-
-def _tail(clause: Clause, roles: Sequence[str]) -> str:
-    return "".join(f" {clause.parts[role]}" for role in roles if role.isdigit())
 
 
 def _sentence(text: str, mark: str) -> str:
