@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hei_nw.config import RunConfig
 from hei_nw.experiment import run_experiment
+from hei_nw.recency import asks_for_the_present
 from hei_nw.rephrasing import taught_wordings
 from hei_nw.sleeping import make_night_world, split_days
 from hei_nw.suites import make_world
@@ -37,6 +38,7 @@ def test_no_question_is_worded_as_a_night_teaches(suite):
     plain = make_world(suite, seed=0, episodes=134, questions=40)
     for question, own in zip(world.questions, plain.questions, strict=True):
         assert question == replace(own, text=question.text)
+        assert asks_for_the_present(question.text) == asks_for_the_present(own.text), "no arm is told less"
     if suite not in ("scenario_c", "scenario_e"):  # no wording fits some of their questions
         assert not {question.text for question in plain.questions} & {question.text for question in world.questions}
 
