@@ -110,7 +110,9 @@ def test_a_run_of_two_days_shows_the_modes_and_what_is_kept(tmp_path):
     assert [(each["day"], each["night"]) for each in rested["asked"]] == [(1, 1), (1, 2), (2, 2)]
     kept = json.loads((folder / "metrics.json").read_text())["suites"]["scenario_b_night"]["arms"]["consolidated"]
     assert kept["perplexity_ratio"]["mean"] == pytest.approx(rested["nights"][-1]["guards"]["perplexity_ratio"])
-    assert [kept[day]["n"] for day in ("em_day_1", "em_day_2")] == [1, 1]
+    last = [each["right"] for each in rested["asked"] if each["night"] == 2]
+    assert [kept[day]["n"] for day in ("em_day_1", "em_day_2")] == [len(right) for right in last]
+    assert [kept[day]["mean"] for day in ("em_day_1", "em_day_2")] == [sum(right) / len(right) for right in last]
     assert all(first["seconds"] and second["seconds"] for first, second in pairwise(rested["nights"]))
     assert (folder / "plots" / "scenario_b_night-retention.png").is_file()
     assert "told on" in (folder / "report.md").read_text()

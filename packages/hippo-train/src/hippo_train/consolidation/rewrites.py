@@ -89,7 +89,7 @@ def unanswered_questions(texts: Sequence[str], count: int, *, rng: random.Random
     Example:
         >>> told = ["The keeper of the mill is Ada.", "The price of the barn is nine."]
         >>> sorted(unanswered_questions(told, 2, rng=random.Random(3)))
-        ['The keeper of the barn is who?', 'What keeper does the barn have?']
+        ['Remind me who the keeper of the barn is.', 'The keeper of the barn, please.']
     """
     read = [[clause for each in split_sentences(text) if (clause := read_clause(each))] for text in texts]
     answers = _answers(read)
