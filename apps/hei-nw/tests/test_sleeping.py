@@ -8,10 +8,14 @@ from itertools import pairwise
 import pytest
 from hei_nw.config import RunConfig
 from hei_nw.experiment import run_experiment
+from hei_nw.nights_report import with_nights
 from hei_nw.recency import asks_for_the_present
 from hei_nw.rephrasing import taught_wordings
-from hei_nw.sleeping import make_night_world, split_days
+from hei_nw.sleeping import SHIPPED, Asked, Rested, make_night_world, split_days
 from hei_nw.suites import make_world
+from hippo_lab.metrics import SuiteMetrics
+from hippo_lab.statistics import Interval
+from hippo_lab.worlds import world_checksum
 from rich.console import Console
 
 MODES = ("none", "cross_attention", "consolidated+cross_attention", "consolidated")
@@ -52,6 +56,29 @@ def test_what_is_asked_in_development_is_not_asked_in_a_test():
         for split in ("dev", "test")
     }
     assert not words["dev"] & words["test"]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_shipped_nights_are_of_the_worlds_that_are_asked(seed):
+    world = make_night_world("scenario_b", seed=seed, facts=64)
+    shipped = SHIPPED / f"scenario_b_night-{seed}" / "world.sha256"
+    assert shipped.read_text().strip() == world_checksum(world)
+
+
+def test_what_a_refused_night_cost_is_not_what_the_weights_in_force_cost():
+    def night(status, ratio):
+        guards = {"perplexity_ratio": ratio, "divergence": 0.01, "locality": 1.0, "agreement": 1.0}
+        return {"status": status, "guards": guards}
+
+    one = Interval(mean=0.5, low=0.5, high=0.5, n=1, seeds=1)
+    told = Rested(
+        suite="s", seed=0, shipped=False, weights=None, nights=(night("committed", 1.01), night("refused", 1.5)),
+        asked=(Asked(day=1, night=2, right=(1.0, 0.0)),),
+    )  # fmt: skip
+    found = with_nights(SuiteMetrics(arms={"none": {"em": one}, "consolidated": {"em": one}}), [told]).arms
+    assert found["consolidated"]["perplexity_ratio"].mean == 1.01
+    assert found["consolidated"]["em_day_1"].mean == 0.5
+    assert set(found["none"]) == {"em"}
 
 
 def test_days_share_the_questions_and_tell_each_thing_once():

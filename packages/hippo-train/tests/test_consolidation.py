@@ -350,6 +350,15 @@ def test_a_model_makes_up_questions_that_it_can_answer(tmp_path: Path):
     assert rewriter([told])[0] == rewrite, "the same text has the same questions"
 
 
+def test_nothing_is_made_up_about_a_trace_of_which_some_is_corrected(shallow: LanguageModel):
+    rewriter = LanguageModelRewriter(shallow)
+    told = ["The keeper of the mill is Ada. The boat has nine sails.", "The keeper of the mill is now Ben."]
+    made_up = ReplayQuestion(text="Who keeps the mill?", answer="Ada")
+    rewriter._found = {told[0]: [made_up], told[1]: []}
+    assert made_up in rewriter(told[:1])[0].questions
+    assert made_up not in rewriter(told)[0].questions
+
+
 def test_a_night_that_finds_too_little_memory_says_what_to_lower(
     shallow: LanguageModel, store: EpisodicStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
