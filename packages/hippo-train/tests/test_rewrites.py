@@ -82,12 +82,6 @@ def test_the_newest_version_answers_what_is_the_case():
     assert second["Who is the keeper of the mill?"] == "Ben"
 
 
-def test_what_may_change_is_also_asked_about_as_it_is_now():
-    fact, past, event = asked("The keeper of the mill is Ada.", "The cook of the inn was Ben.", "Nadia left the pump.")
-    assert fact["Who is the keeper of the mill now?"] == "Ada"
-    assert not [question for question in past | event if " now" in question]
-
-
 def test_the_same_fact_told_twice_is_asked_about():
     first, _ = asked("The keeper of the mill is Ada.", "Note: the keeper of the mill is Ada.")
     assert first["Who is the keeper of the mill?"] == "Ada"

@@ -40,7 +40,7 @@ class ConsolidationConfig:
     last_block: int | None = None
     """The highest; None is 14/15 of the depth (block 28 of 30)."""
 
-    steps: int = 460
+    steps: int = 400
     questions: int = 20
     """Questions in a step, at least; they come in rows of one or four."""
     statements: int = 0

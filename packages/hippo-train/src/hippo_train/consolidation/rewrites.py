@@ -89,7 +89,7 @@ def unanswered_questions(texts: Sequence[str], count: int, *, rng: random.Random
     Example:
         >>> told = ["The keeper of the mill is Ada.", "The price of the barn is nine."]
         >>> sorted(unanswered_questions(told, 2, rng=random.Random(3)))
-        ['Could I have the keeper of the barn?', 'Do you remember the keeper of the barn?']
+        ['Remind me who the keeper of the barn is.', 'The keeper of the barn, please.']
     """
     read = [[clause for each in split_sentences(text) if (clause := read_clause(each))] for text in texts]
     answers = _answers(read)
@@ -251,8 +251,6 @@ def _wordings(clause: Clause, role: str, cue: Sequence[str]) -> list[str]:
     """Return wordings of the question about `role` that mention exactly the roles of `cue`."""
     asked = _copular_questions if clause.copular else _event_questions
     direct = [_sentence(text, "?") for text in asked(clause, role, cue)]
-    if clause.copular and clause.tense == "present":  # what may change is asked about as it is now
-        direct += [f"{text[:-1]} now?" for text in direct]
     indirect = [carrier.format(said) for said in _embedded(clause, role, cue) for carrier in _CARRIERS]
     if clause.copular and role == "object" and "subject" in cue and _OF.fullmatch(clause.subject):
         indirect += [carrier.format(clause.subject + clause.tail(cue)) for carrier in _NAMED_CARRIERS]
