@@ -29,7 +29,7 @@ from hei_nw.stages import (
     collect_rested,
     collect_teaching,
     generated_suites,
-    nights_of,
+    nights_to_do,
     run_stage,
 )
 
@@ -56,7 +56,7 @@ def run_experiment(config: RunConfig, *, command: Sequence[str], console: Consol
     nightly: tuple[Table, ...] = ()
     if generated_suites(config):
         run_stage("teach", config, folder, console=console)
-        if nights_of(config):
+        if nights_to_do(config, folder.path):
             run_stage("rest", config, folder, console=console)
         run_stage("answer", config, folder, console=console)
         suites |= _summaries(config, collect_predictions(config, folder))

@@ -29,6 +29,7 @@ from hei_nw.suites import make_world
 SHIPPED = Path(__file__).parent / "nights"
 """Nights that come with the program: their weights, and the checksum of the world that they were taught."""
 _CHECKSUM = "world.sha256"
+_RESTED = "rested.json"
 _MOST_SHARE = 0.3  # of a world's episodes that may be asked about
 
 
@@ -104,8 +105,6 @@ def rest(
 ) -> Rested:
     """Tell a world's days, with a night after each, and ask after every night what was told until then.
 
-    Where the weights of this world came with the program and `days` is 1, they are taken instead.
-
     Args:
         world: from `make_night_world`.
         folder: of this world in the run; the store is `days.db`, the weights lie in `nights`.
@@ -117,9 +116,6 @@ def rest(
         drift_text: what perplexity is measured on; None is the model's own text.
         progress: called with the steps that are done, of all nights together.
     """
-    if days == 1 and (shipped := shipped_night(world, language())) is not None:
-        told = _rested(world, shipped, [json.loads((shipped / "night.json").read_text(encoding="utf-8"))], [], True)
-        return _written(told, folder)
     everything = len(world.items)
     config = replace(config, traces=everything, rehearsed=everything)
     nights, told_nights, asked = Nights(folder / "nights"), list[dict[str, Any]](), list[Asked]()
@@ -142,19 +138,30 @@ def rest(
     return _written(_rested(world, nights.current, told_nights, asked, False), folder)
 
 
-def shipped_night(world: World, model: LanguageModel) -> Path | None:
-    """Return the folder of weights that were taught exactly this world on this model, if they come with the program."""
-    folder = SHIPPED / f"{world.suite}-{world.seed}"
-    if not folder.is_dir():
-        return None
-    noted = json.loads((folder / "night.json").read_text(encoding="utf-8"))
-    same = (folder / _CHECKSUM).read_text(encoding="utf-8").strip() == world_checksum(world)
-    return folder if same and noted["model"]["digest"] == model.digest else None
+def take_shipped_night(world: World, folder: Path, language: Callable[[], LanguageModel]) -> None:
+    """Spare a world its night, if the weights that were taught exactly this world on this model came with the program.
+
+    Args:
+        world: from `make_night_world`.
+        folder: of this world in the run.
+        language: loads the base model; called only where the world is one of those that came.
+    """
+    shipped = SHIPPED / f"{world.suite}-{world.seed}"
+    if not shipped.is_dir() or (shipped / _CHECKSUM).read_text(encoding="utf-8").strip() != world_checksum(world):
+        return
+    night = json.loads((shipped / "night.json").read_text(encoding="utf-8"))
+    if night["model"]["digest"] == language().digest:
+        _written(_rested(world, shipped, [night], [], True), folder)
+
+
+def has_rested(folder: Path) -> bool:
+    """Return whether a world's nights are over."""
+    return (folder / _RESTED).exists()
 
 
 def read_rested(folder: Path) -> Rested:
     """Return what `rest` left in a world's folder."""
-    document = json.loads((folder / "rested.json").read_text(encoding="utf-8"))
+    document = json.loads((folder / _RESTED).read_text(encoding="utf-8"))
     asked = tuple(Asked(**{**each, "right": tuple(each["right"])}) for each in document["asked"])
     return Rested(**{**document, "nights": tuple(document["nights"]), "asked": asked})
 
@@ -188,5 +195,5 @@ def _rested(
 
 
 def _written(rested: Rested, folder: Path) -> Rested:
-    (folder / "rested.json").write_text(json.dumps(asdict(rested), indent=2) + "\n", encoding="utf-8")
+    (folder / _RESTED).write_text(json.dumps(asdict(rested), indent=2) + "\n", encoding="utf-8")
     return rested

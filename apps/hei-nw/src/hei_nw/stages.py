@@ -32,7 +32,7 @@ from hei_nw.build import GATE, Bench, build
 from hei_nw.config import CONSOLIDATED, LOCOMO, NIGHT, SMALL, RunConfig
 from hei_nw.memories import STORES, Teaching, read_predictions, read_teaching, reopen, teach, write_predictions
 from hei_nw.reading import Answerer
-from hei_nw.sleeping import Rested, make_night_world, read_rested, rest
+from hei_nw.sleeping import Rested, has_rested, make_night_world, read_rested, rest, take_shipped_night
 from hei_nw.suites import make_small_world, make_world
 
 Stage = Literal["teach", "rest", "answer"]
@@ -64,6 +64,11 @@ def nights_of(config: RunConfig) -> list[tuple[str, int]]:
     return [world for world in worlds_of(config) if world[0].endswith(NIGHT)]
 
 
+def nights_to_do(config: RunConfig, run: Path) -> list[tuple[str, int]]:
+    """Return those of the run's worlds that still wait for their nights."""
+    return [world for world in nights_of(config) if not has_rested(folder_of(run, *world))]
+
+
 def world_of(config: RunConfig, suite: str, seed: int) -> World:
     """Return the world that one suite and seed of a run is about."""
     if suite.endswith(NIGHT):
@@ -85,7 +90,7 @@ def run_stage(stage: Stage, config: RunConfig, folder: RunFolder, *, console: Co
     Raises:
         StageFailedError: a worker failed; the others were ended. What was committed stays in the run folder.
     """
-    worlds = nights_of(config) if stage == "rest" else worlds_of(config)
+    worlds = _worlds_in(stage, config, folder.path)
     command = [sys.executable, "-m", "hei_nw.stages", stage, str(folder.path)]
     # Each worker loads its own model; more workers than worlds would load it for nothing
     count = min(config.workers or len(os.sched_getaffinity(0)), len(worlds))
@@ -139,7 +144,7 @@ def collect_predictions(config: RunConfig, folder: RunFolder) -> list[Prediction
 
 def _unclaimed(stage: Stage, config: RunConfig, run: Path) -> Iterator[tuple[str, int]]:
     """Yield worlds that no other worker has taken. Making a folder is atomic, so each is taken once."""
-    for world in nights_of(config) if stage == "rest" else worlds_of(config):
+    for world in _worlds_in(stage, config, run):
         claim = _claim(run, stage, *world)
         try:
             claim.mkdir(parents=True)
@@ -147,6 +152,17 @@ def _unclaimed(stage: Stage, config: RunConfig, run: Path) -> Iterator[tuple[str
             continue
         yield world
         claim.with_suffix(".done").touch()
+
+
+def _worlds_in(stage: Stage, config: RunConfig, run: Path) -> list[tuple[str, int]]:
+    """Return the worlds of one stage in the order in which they are taken."""
+    if stage == "rest":
+        return nights_to_do(config, run)
+    worlds = worlds_of(config)
+    if stage == "teach":
+        return worlds
+    # The most work first, or at the end one worker answers alone while the others have nothing left to take
+    return sorted(worlds, key=lambda one: -len(config.arms_of(one[0])) * config.questions_of(one[0]))
 
 
 def _done(claim: Path, each: int) -> int:
@@ -177,6 +193,8 @@ def _teach(config: RunConfig, folder: RunFolder) -> None:
             events=folder.events,
         )
         folder.events.log("taught", "hei_nw", suite=suite, seed=seed, episodes=len(world.items))
+        if suite.endswith(NIGHT) and config.days == 1:
+            take_shipped_night(world, folder_of(folder.path, suite, seed), lambda: bench.language)
 
 
 def _rest(config: RunConfig, folder: RunFolder) -> None:
