@@ -138,6 +138,17 @@ def picture_of(nights: Sequence[dict[str, Any]], facts: int) -> bytes:
     )
 
 
+def keep(path: Path, cause: dict[str, Any], night: dict[str, Any]) -> list[dict[str, Any]]:
+    """Add a night to those of its file, by number of steps, and return them all; each has its own cause."""
+    kept: list[dict[str, Any]] = []
+    if path.exists():
+        before = json.loads(path.read_text("utf-8"))
+        kept = [{"cause": before.get("cause"), **each} for each in before["nights"] if each["steps"] != night["steps"]]
+    kept = sorted([*kept, {"cause": cause, **night}], key=lambda each: each["steps"])
+    path.write_text(json.dumps({"nights": kept}, indent=2) + "\n", "utf-8")
+    return kept
+
+
 def _told() -> Any:
     last = {"": 0.0}
 
@@ -154,7 +165,6 @@ def main(arguments: argparse.Namespace) -> None:
     config = ConsolidationConfig(**{"traces": arguments.facts, **changed})
     state = source_state(Path(__file__).parent)
     model = load_model("smollm2-135m", dtype="float32")
-    nights: list[dict[str, Any]] = []
     name = f"nights--smollm2-135m--{arguments.world}-{arguments.facts}--{arguments.split}{arguments.seed}"
     cause = {
         "command": shlex.join(["python", "benchmarks/nights.py", *sys.argv[1:]]),
@@ -169,14 +179,13 @@ def main(arguments: argparse.Namespace) -> None:
     }
     for steps in arguments.steps or [config.steps]:
         print(f"{steps} steps", flush=True)
-        nights.append(measure(arguments, replace(config, steps=steps), model))
-        print(json.dumps(nights[-1], indent=2), flush=True)
+        night = measure(arguments, replace(config, steps=steps), model)
+        print(json.dumps(night, indent=2), flush=True)
         if arguments.keep:  # after every night: the next may take an hour
-            (RESULTS / f"{name}.json").write_text(
-                json.dumps({"cause": cause, "nights": nights}, indent=2) + "\n", "utf-8"
-            )
-    if arguments.keep and len(nights) > 1:
-        (PICTURES / f"nights-{arguments.world}-{arguments.facts}.png").write_bytes(picture_of(nights, arguments.facts))
+            kept = keep(RESULTS / f"{name}.json", cause, night)
+            if len(kept) > 1:
+                picture = PICTURES / f"nights-{arguments.world}-{arguments.facts}.png"
+                picture.write_bytes(picture_of(kept, arguments.facts))
 
 
 if __name__ == "__main__":
