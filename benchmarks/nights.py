@@ -149,6 +149,10 @@ def keep(path: Path, cause: dict[str, Any], night: dict[str, Any]) -> list[dict[
     return kept
 
 
+def _without_folder(argument: str) -> str:
+    return Path(argument).name if "/" in argument else argument
+
+
 def _told() -> Any:
     last = {"": 0.0}
 
@@ -167,7 +171,7 @@ def main(arguments: argparse.Namespace) -> None:
     model = load_model("smollm2-135m", dtype="float32")
     name = f"nights--smollm2-135m--{arguments.world}-{arguments.facts}--{arguments.split}{arguments.seed}"
     cause = {
-        "command": shlex.join(["python", "benchmarks/nights.py", *sys.argv[1:]]),
+        "command": shlex.join(["python", "benchmarks/nights.py", *(_without_folder(each) for each in sys.argv[1:])]),
         "config": asdict(config),
         "commit": state.commit,
         "dirty": state.dirty,
