@@ -4,6 +4,7 @@ import io
 import json
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from hei_nw.config import RunConfig
@@ -11,7 +12,8 @@ from hei_nw.experiment import run_experiment
 from hei_nw.nights_report import with_nights
 from hei_nw.recency import asks_for_the_present
 from hei_nw.rephrasing import taught_wordings
-from hei_nw.sleeping import SHIPPED, Asked, Rested, make_night_world, split_days
+from hei_nw.sleeping import SHIPPED, Asked, Rested, has_rested, make_night_world, split_days, take_shipped_night
+from hei_nw.stages import _worlds_in
 from hei_nw.suites import make_world
 from hippo_lab.metrics import SuiteMetrics
 from hippo_lab.statistics import Interval
@@ -91,6 +93,32 @@ def test_days_share_the_questions_and_tell_each_thing_once():
     for day in days:
         told = {item.key for item in day.items}
         assert all(set(question.gold) <= told for question in day.questions), "a fact and its corrections come together"
+
+
+def test_a_shipped_night_is_taken_for_its_own_world_and_model_alone(tmp_path):
+    digest = json.loads((SHIPPED / "scenario_b_night-0" / "night.json").read_text())["model"]["digest"]
+
+    def taken(name, facts, model_digest):
+        folder = tmp_path / name
+        folder.mkdir()
+        take_shipped_night(
+            make_night_world("scenario_b", seed=0, facts=facts), folder, lambda: SimpleNamespace(digest=model_digest)
+        )
+        return has_rested(folder)
+
+    assert taken("own", 64, digest)
+    assert not taken("another world", 20, digest)
+    assert not taken("another model", 64, "f" * len(digest))
+
+
+def test_the_world_with_the_most_answers_to_give_is_taken_first(tmp_path):
+    suites = ("scenario_b", "scenario_b_night", "scenario_a")
+    arms = {"scenario_b": ("none",), "scenario_b_night": MODES, "scenario_a": ("none", "text")}
+    mixed = config(tmp_path, suite=suites, own_arms=arms)
+    assert [suite for suite, _ in _worlds_in("answer", mixed, tmp_path)] == [
+        "scenario_b_night", "scenario_a", "scenario_b"
+    ]  # fmt: skip
+    assert [suite for suite, _ in _worlds_in("teach", mixed, tmp_path)] == list(suites)
 
 
 def config(tmp_path, **changed):
